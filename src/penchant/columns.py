@@ -1,0 +1,58 @@
+"""Every column name, in one place.
+
+Tables use these names and no others; `data.reading` maps other people's names onto them.
+"""
+
+# Events: one thing a customer did.
+USER = "user"
+ITEM = "item"
+TIME = "time"
+KIND = "kind"
+VALUE = "value"
+QUANTITY = "quantity"
+ORDER = "order"
+QUERY = "query"
+DWELL = "dwell"
+EVENT = "event"
+
+# Catalog: what is sold.
+PATH = "path"
+TITLE = "title"
+BRAND = "brand"
+PRICE = "price"
+IMAGE = "image"
+VALID_FROM = "valid_from"
+VALID_UNTIL = "valid_until"
+
+# Known in advance.
+START = "start"
+END = "end"
+STRENGTH = "strength"
+NAME = "name"
+
+# Interest.
+TOPIC = "topic"
+STEP = "step"
+ENGAGEMENTS = "engagements"
+MONEY = "money"
+
+# Forecasts.
+WINDOW = "window"
+CHANCE = "chance"
+VOLUME = "volume"
+SHARE = "share"
+LOW = "low"
+HIGH = "high"
+
+# Quarantine.
+SOURCE = "source"
+ROW = "row"
+FIELD = "field"
+REASON = "reason"
+CONTENT = "content"
+
+# Backtests and benchmarks.
+DATASET = "dataset"
+MODEL = "model"
+CUTOFF = "cutoff"
+METRIC = "metric"

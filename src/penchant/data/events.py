@@ -1,0 +1,42 @@
+"""The event table: one row for each thing a customer did.
+
+Kinds are an open set: any lower-case word is one. The known kinds carry a default weight, which
+says how much one such event tells of interest next to one purchase.
+"""
+
+import pyarrow as pa
+
+from penchant import columns as c
+
+KIND_WEIGHTS: dict[str, float] = {
+    "purchase": 1.0,
+    "redeem": 1.0,
+    "cart": 0.4,
+    "favourite": 0.4,
+    "search": 0.2,
+    "social": 0.2,
+    "view": 0.1,
+    "impression": 0.0,
+    "return": -1.0,
+}
+UNKNOWN_KIND_WEIGHT = 0.1
+
+EVENT_SCHEMA = pa.schema(
+    [
+        pa.field(c.USER, pa.string(), nullable=False),
+        pa.field(c.ITEM, pa.string()),  # null for a search or a visit without an item
+        pa.field(c.TIME, pa.timestamp("us"), nullable=False),  # the shop's wall clock
+        pa.field(c.KIND, pa.string(), nullable=False),
+        pa.field(c.VALUE, pa.float64()),  # money, in the shop's currency, for the whole row
+        pa.field(c.QUANTITY, pa.float64()),  # units
+        pa.field(c.ORDER, pa.string()),  # basket, order or session
+        pa.field(c.QUERY, pa.string()),  # what was searched for
+        pa.field(c.DWELL, pa.float64()),  # seconds
+        pa.field(c.EVENT, pa.string()),  # the source's own id of the event, when it has one
+    ]
+)
+
+
+def kind_weight(kind: str) -> float:
+    """Weight of one event of `kind`, next to one purchase."""
+    return KIND_WEIGHTS.get(kind, UNKNOWN_KIND_WEIGHT)

@@ -1,0 +1,45 @@
+"""The error tree: what was wrong, what was found, what to do next.
+
+Everything penchant refuses is a `PenchantError`, so one `except` serves a caller. Broken promises
+of our own code are `assert`s instead.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class PenchantError(ValueError):
+    """Anything penchant refuses, with the way out in its message."""
+
+
+class SettingsError(PenchantError):
+    """A `penchant.toml` that can't be used."""
+
+
+class DataError(PenchantError):
+    """A source, table or store that can't be read as asked."""
+
+
+class HistoryError(PenchantError):
+    """A cutoff, window or history that doesn't fit the question."""
+
+
+class TopicsError(PenchantError):
+    """Topics that a model or a forecast doesn't know."""
+
+
+class ArtefactError(PenchantError):
+    """A saved model or forecast that is damaged or of another version."""
+
+
+class RecipeError(PenchantError):
+    """A recipe or hyperparameter that doesn't exist or is out of range."""
+
+
+def suggest(unknown: str, known: Iterable[str]) -> str:
+    """Say what `unknown` may have meant, for the end of an error message."""
+    names = sorted(known)
+    close = get_close_matches(unknown, names, n=1, cutoff=0.5)
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    return f"Known: {', '.join(names)}."

@@ -1,0 +1,1 @@
+"""The ideas: topics, interest, history, forecast."""

@@ -1,0 +1,109 @@
+"""History: everything known at a cutoff. Only `History.until` cuts time.
+
+Shapes: U users, T topics, S steps, K kinds, W windows.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from penchant import columns as c
+from penchant.data.step import Step
+from penchant.errors import HistoryError
+from penchant.interest.calendar import Calendar, build_calendar
+from penchant.interest.interest import Floats, Interest, build_interest
+from penchant.interest.topics import Topics
+
+
+@dataclass(frozen=True)
+class Population:
+    """Totals over every user known at the cutoff, also when a history holds only a block."""
+
+    count_KTS: Floats
+    users: int
+
+
+@dataclass(frozen=True)
+class History:
+    """Interest up to a cutoff, the totals of the whole shop, topics, and what is known ahead."""
+
+    interest: Interest
+    population: Population
+    topics: Topics
+    calendar: Calendar
+    people: pa.Table | None = None
+
+    @property
+    def cutoff(self) -> int:
+        """Steps known; the next step, counted from the origin, is the first to forecast."""
+        return self.interest.steps
+
+    @property
+    def cutoff_date(self) -> date:
+        """First day that is not known."""
+        return self.interest.step.start(self.interest.origin + self.cutoff)
+
+    def until(self, cutoff: int, *, panel: bool = False) -> "History":
+        """What was known after the first `cutoff` steps.
+
+        Users with no event by then are left out, since nobody could have known them; a `panel`
+        keeps them, for shops that know their customers before the first purchase.
+        """
+        interest = self.interest.until(cutoff)
+        if not panel:
+            seen_U = np.flatnonzero(np.diff(interest.start_U))
+            if not len(seen_U):
+                raise HistoryError(f"Nobody has an event in the first {cutoff} steps.")
+            interest = interest.only(seen_U)
+        return replace(self, interest=interest, population=population_of(interest))
+
+    def only(self, row_U: npt.NDArray[np.int64]) -> "History":
+        """The users at rows `row_U`, in that order, beside the totals of the whole shop."""
+        return replace(self, interest=self.interest.only(row_U))
+
+    def blocks(self, size: int) -> Iterator["History"]:
+        """Blocks of at most `size` users, in order."""
+        users = len(self.interest.users_U)
+        for start in range(0, users, size):
+            yield self.only(np.arange(start, min(start + size, users)))
+
+    def topic_count_TS(self, kinds: Sequence[str]) -> Floats:
+        """Events of `kinds` by the whole shop, for each topic and step."""
+        rows = [i for i, kind in enumerate(self.interest.kinds_K) if kind in kinds]
+        return self.population.count_KTS[rows].sum(axis=0)
+
+
+def population_of(interest: Interest) -> Population:
+    """Total an interest tensor over its users."""
+    users, topics, steps = interest.shape
+    code_N = interest.topic_N.astype(np.int64) * steps + interest.step_N
+    count_KTS = np.stack(
+        [
+            np.bincount(code_N, weights=interest.count_NK[:, k], minlength=topics * steps)
+            for k in range(len(interest.kinds_K))
+        ]
+    )
+    return Population(count_KTS.astype(np.float32).reshape(-1, topics, steps), users)
+
+
+def build_history(
+    events: ir.Table,
+    topics: Topics,
+    *,
+    step: Step = Step.WEEK,
+    promotions: pa.Table | None = None,
+    holidays: pa.Table | None = None,
+    people: pa.Table | None = None,
+) -> History:
+    """Build the history of all events: kinds found, interest, calendar, totals."""
+    kinds = sorted(events.select(c.KIND).distinct().to_pyarrow()[c.KIND].to_pylist())
+    items = ibis.memtable(topics.items)
+    interest = build_interest(events, items, topics.names_T, kinds, step)
+    calendar = build_calendar(promotions, holidays, topics, step, interest.origin)
+    return History(interest, population_of(interest), topics, calendar, people)

@@ -1,0 +1,129 @@
+"""Topics: the nodes of the category tree that interests are in.
+
+A topic is a node at one level of the tree. Nodes that too few customers touch, and nodes past the
+limit, are folded into their parent's `other`, so that every topic can carry a forecast.
+Shapes: T topics.
+"""
+
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+
+from penchant import columns as c
+from penchant.data.catalog import PATH_SEPARATOR
+from penchant.errors import TopicsError
+from penchant.interest.interest import Names
+
+MOST_TOPICS = 400
+FEWEST_CUSTOMERS = 20
+ENOUGH_EVENTS = 0.9  # of all placed events, in topics that reach the floor, at an automatic level
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Topics:
+    """A vocabulary of topics, and the topic of every item."""
+
+    names_T: Names  # unique, sorted
+    parent_T: Names  # the branch above, `all` at the top level
+    items: pa.Table  # item, topic (code)
+    level: int  # depth of the nodes, from 1
+
+    def __post_init__(self) -> None:
+        if len(np.unique(self.names_T)) < len(self.names_T):
+            raise TopicsError("Topic names must be unique.")
+
+    def __len__(self) -> int:
+        return len(self.names_T)
+
+
+def choose_topics(
+    events: ir.Table,
+    catalog: ir.Table | None,
+    *,
+    level: int | None = None,
+    floor: int = FEWEST_CUSTOMERS,
+    most: int = MOST_TOPICS,
+) -> Topics:
+    """Choose the topics that events are about.
+
+    `level` is a depth of the catalog's tree, from 1; none means the deepest one that has at most
+    `most` nodes and keeps nine events in ten in nodes that at least `floor` customers touched.
+    Items whose path ends above the level have no topic. Without a catalog each item is a node.
+    """
+    if catalog is None:
+        paths = events.filter(events[c.ITEM].notnull()).select(c.ITEM).distinct()
+        paths = paths.mutate(path=ibis.array([paths[c.ITEM]]))
+    else:
+        paths = catalog.select(c.ITEM, c.PATH)
+    depth = int(paths[c.PATH].length().max().to_pyarrow().as_py() or 0)
+    if depth == 0:
+        raise TopicsError("The catalog has no category path; map one with `path = [...]`.")
+    if level is not None and not 1 <= level <= depth:
+        raise TopicsError(f"The catalog's tree has levels 1 to {depth}; found level {level}.")
+    if level is None:
+        level = _deepest(events, paths, depth, floor, most)
+    return _at_level(events, paths, level, floor, most)
+
+
+def _nodes(events: ir.Table, paths: ir.Table, level: int) -> tuple[ir.Table, pa.Table]:
+    """Item → node at a level, and each node's customers and events."""
+    path = paths[c.PATH]
+    items = paths.filter(path.length() >= level).select(
+        c.ITEM,
+        node=path[:level].join(PATH_SEPARATOR),
+        parent=path[: level - 1].join(PATH_SEPARATOR),
+    )
+    touched = events.select(c.USER, c.ITEM).inner_join(items, c.ITEM)
+    support = (
+        touched.group_by("node", "parent")
+        .agg(customers=touched[c.USER].nunique(), events=touched.count())
+        .order_by("node")
+    )
+    return items, support.to_pyarrow()
+
+
+def _deepest(events: ir.Table, paths: ir.Table, depth: int, floor: int, most: int) -> int:
+    for level in range(depth, 1, -1):
+        _, support = _nodes(events, paths, level)
+        customers, count = support["customers"].to_numpy(), support["events"].to_numpy()
+        kept = count[customers >= floor].sum()
+        if len(count) <= most and kept >= ENOUGH_EVENTS * max(1, count.sum()):
+            return level
+    return 1
+
+
+def _at_level(events: ir.Table, paths: ir.Table, level: int, floor: int, most: int) -> Topics:
+    items, support = _nodes(events, paths, level)
+    if not len(support):
+        raise TopicsError(
+            f"No event falls on an item of the catalog's level {level}. "
+            "Do the events' items appear in the catalog, under the same ids?"
+        )
+    node = np.array(support["node"].to_pylist(), dtype=np.str_)
+    parent = np.array([name or "all" for name in support["parent"].to_pylist()], dtype=np.str_)
+    customers = support["customers"].to_numpy()
+    rank = np.empty(len(node), dtype=np.int64)
+    rank[np.argsort(-customers, kind="stable")] = np.arange(len(node))
+    small = (customers < floor) | ((rank >= most - 1) & (len(node) > most))
+    folded = np.where(small, np.char.add(parent, PATH_SEPARATOR + OTHER), node)
+    full, code = np.unique(folded, return_inverse=True)
+    parents = np.empty(len(full), dtype=parent.dtype)
+    parents[code] = parent
+    codes = ibis.memtable(pa.table({"node": node, c.TOPIC: code.astype(np.int32)}))
+    placed = items.inner_join(codes, "node").select(c.ITEM, c.TOPIC).order_by(c.ITEM)
+    return Topics(_shortest(full), parents, placed.to_pyarrow(), level)
+
+
+def _shortest(full_T: Names) -> Names:
+    """The last part of each path where it is unique, the whole path where it is not."""
+    last_T = np.array([name.rsplit(PATH_SEPARATOR, 1)[-1] for name in full_T])
+    names, counts = np.unique(last_T, return_counts=True)
+    unique = set(names[(counts == 1) & (names != OTHER)].tolist())
+    return np.array(
+        [last if last in unique else name for last, name in zip(last_T, full_T, strict=True)],
+        dtype=np.str_,
+    )
