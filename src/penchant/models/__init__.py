@@ -1,1 +1,23 @@
-"""One family of models a file."""
+"""One family of models a file; the table below names them all."""
+
+from collections.abc import Mapping
+
+from penchant.interest.model import Recipe
+from penchant.models.counting import Counting
+from penchant.models.decayed_share import DecayedShare
+from penchant.models.gamma_poisson import GammaPoisson, Tastes
+from penchant.models.heads import Head
+from penchant.models.naive import LastWindow, SeasonalNaive
+from penchant.models.popularity import Popularity, RecentPopularity
+
+RECIPES: Mapping[str, type[Recipe]] = {
+    "popularity": Popularity,
+    "recent_popularity": RecentPopularity,
+    "last_window": LastWindow,
+    "seasonal_naive": SeasonalNaive,
+    "decayed_share": DecayedShare,
+    "gamma_poisson": GammaPoisson,
+}
+
+PARTS = (Counting, Head, Tastes)  # what fitted models are made of, for loading
+TYPES: Mapping[str, type] = {kind.__name__: kind for kind in (*RECIPES.values(), *PARTS)}

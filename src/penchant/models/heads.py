@@ -1,0 +1,95 @@
+"""From expected counts to a calibrated forecast: how far counts scatter around a volume.
+
+A counting model says only how many engagements to expect. Its head, learned by looking back from
+one horizon earlier, adds the excess of each topic (so that chances come true as often as they
+say) and the shocks that users of a topic, and topics of a user, share.
+Shapes: U users, T topics, W windows, G grid.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from penchant.interest import counts
+from penchant.interest.forecast import Forecast
+from penchant.interest.history import History
+from penchant.interest.interest import Floats
+from penchant.interest.model import make_forecast
+from penchant.interest.task import Task
+
+LEVEL_80 = 1.2816  # half-width, in deviations, of a normal interval that holds 80 %
+GRID_G = np.concatenate([[0.0], np.geomspace(0.05, 50.0, 15)])
+SHRINK = 20.0  # active users of a topic at which its own excess weighs as much as the shop's
+LEAST_MEAN = 5.0  # totals below it tell nothing of shocks
+
+
+@dataclass(frozen=True)
+class Head:
+    """Excess of each topic and window, and the shocks of each window."""
+
+    excess_TW: Floats
+    topic_shock_W: Floats
+    user_shock_W: Floats
+
+    def forecast(self, history: History, task: Task, volume_UTW: Floats) -> Forecast:
+        """Turn expected counts into a forecast."""
+        chance_UTW = counts.chance_of(volume_UTW, self.excess_TW)
+        return make_forecast(
+            history,
+            task,
+            chance_UTW.astype(np.float32),
+            volume_UTW,
+            topic_shock_W=self.topic_shock_W,
+            user_shock_W=self.user_shock_W,
+        )
+
+
+def untrained_head(topics: int, task: Task) -> Head:
+    """Poisson counts and no shocks, for a history too short to look back."""
+    none_W = np.zeros(len(task.windows), dtype=np.float32)
+    return Head(np.zeros((topics, len(task.windows)), dtype=np.float32), none_W, none_W)
+
+
+def fit_head(volume_UTW: Floats, count_UTW: Floats) -> Head:
+    """Learn a head from volumes expected earlier and the counts that came."""
+    excess_TW = np.stack(
+        [_excess_T(volume_UTW[..., w], count_UTW[..., w]) for w in range(count_UTW.shape[2])],
+        axis=1,
+    )
+    topic_shock_W, user_shock_W = shocks_W(volume_UTW, excess_TW, count_UTW)
+    return Head(excess_TW, topic_shock_W, user_shock_W)
+
+
+def _excess_T(volume_UT: Floats, count_UT: Floats) -> Floats:
+    """Excess at which as many users are expected active in each topic as were, shrunk."""
+    active_T = (count_UT > 0).sum(axis=0).astype(float)
+    expected_GT = np.stack([counts.chance_of(volume_UT, s).sum(axis=0) for s in GRID_G])
+    shop = np.interp(-active_T.sum(), -expected_GT.sum(axis=1), GRID_G)
+    own_T = np.array(
+        [
+            np.interp(-active, -expected_G, GRID_G)
+            for active, expected_G in zip(active_T, expected_GT.T, strict=True)
+        ]
+    )
+    weight_T = active_T / (active_T + SHRINK)
+    return (weight_T * own_T + (1 - weight_T) * shop).astype(np.float32)
+
+
+def shocks_W(volume_UTW: Floats, excess_TW: Floats, count_UTW: Floats) -> tuple[Floats, Floats]:
+    """Relative shocks, of topics and of users, at which 80 % intervals of totals hold 80 %."""
+    own_UTW = volume_UTW * (1 + excess_TW)
+    return tuple(  # type: ignore[return-value]  # a pair, one for each axis
+        _shock_W(volume_UTW.sum(axis=axis), own_UTW.sum(axis=axis), count_UTW.sum(axis=axis))
+        for axis in (0, 1)
+    )
+
+
+def _shock_W(mean_NW: Floats, own_NW: Floats, count_NW: Floats) -> Floats:
+    needed_NW = ((count_NW - mean_NW) / LEVEL_80) ** 2 - own_NW
+    shock_W = np.zeros(mean_NW.shape[1], dtype=np.float32)
+    for w in range(mean_NW.shape[1]):
+        large_N = mean_NW[:, w] >= LEAST_MEAN
+        if large_N.any():
+            needed_N = needed_NW[large_N, w] / mean_NW[large_N, w] ** 2
+            shock_W[w] = np.sqrt(max(0.0, float(np.quantile(needed_N, 0.8))))
+    return shock_W
