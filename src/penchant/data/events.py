@@ -20,6 +20,28 @@ KIND_WEIGHTS: dict[str, float] = {
     "return": -1.0,
 }
 UNKNOWN_KIND_WEIGHT = 0.1
+KIND_SYNONYMS: dict[str, str] = {  # other people's words, lower-case
+    "pv": "view",
+    "click": "view",
+    "page_view": "view",
+    "product_view": "view",
+    "add_to_cart": "cart",
+    "addtocart": "cart",
+    "basket": "cart",
+    "fav": "favourite",
+    "favorite": "favourite",
+    "wishlist": "favourite",
+    "buy": "purchase",
+    "bought": "purchase",
+    "order": "purchase",
+    "sale": "purchase",
+    "transaction": "purchase",
+    "refund": "return",
+    "returned": "return",
+    "coupon": "redeem",
+    "exposure": "impression",
+    "share": "social",
+}
 
 EVENT_SCHEMA = pa.schema(
     [

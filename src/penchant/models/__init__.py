@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 
 from penchant.interest.model import Recipe
+from penchant.models.boosted import Boosted, FittedBoosted, WindowTrees
+from penchant.models.copurchase import Copurchase
 from penchant.models.counting import Counting
 from penchant.models.decayed_share import DecayedShare
+from penchant.models.features import Context
 from penchant.models.gamma_poisson import GammaPoisson, Tastes
 from penchant.models.heads import Head
 from penchant.models.naive import LastWindow, SeasonalNaive
 from penchant.models.popularity import Popularity, RecentPopularity
+from penchant.models.rates import Rates
 
 RECIPES: Mapping[str, type[Recipe]] = {
     "popularity": Popularity,
@@ -17,7 +21,9 @@ RECIPES: Mapping[str, type[Recipe]] = {
     "seasonal_naive": SeasonalNaive,
     "decayed_share": DecayedShare,
     "gamma_poisson": GammaPoisson,
+    "boosted": Boosted,
 }
 
-PARTS = (Counting, Head, Tastes)  # what fitted models are made of, for loading
+PARTS = (Context, Copurchase, Counting, FittedBoosted, Head, Rates, Tastes, WindowTrees)
+# what fitted models are made of, for loading
 TYPES: Mapping[str, type] = {kind.__name__: kind for kind in (*RECIPES.values(), *PARTS)}

@@ -1,0 +1,164 @@
+"""What the boosted trees read of a cell: its own past, its user, its topic, and everyone else.
+
+Features of a cell come in three shapes, `UT`, `U` and `T`; a table gathers the cells asked for.
+Shapes: U users, T topics, H half-lives, W windows, N cells, F features.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from penchant.interest.history import History
+from penchant.interest.interest import Floats
+from penchant.interest.task import Task
+from penchant.models.cadence import cadence
+from penchant.models.copurchase import Copurchase, learn_copurchase
+from penchant.models.dense import NAMES_H, Dense, dense_blocks
+from penchant.models.rates import Rates, learn_rates
+
+Cells = npt.NDArray[np.int64]
+LAG = 4  # steps in a lag
+LAGS = 4
+PRIORS = ((3, 10.0), (4, 20.0), (6, 40.0))  # half-life (its place) and pseudo-events of a share
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a cutoff teaches from everyone, for cells of anyone."""
+
+    copurchase: Copurchase
+    rates: Rates
+    parent_T: npt.NDArray[np.int32]
+
+
+def learn_context(history: History, task: Task) -> Context:
+    """Learn a context from all users of a history."""
+    copurchase = learn_copurchase(dense_blocks(history, task.target), task.windows[0].length)
+    rates = learn_rates(dense_blocks(history, task.target), task.windows)
+    _, parent_T = np.unique(history.topics.parent_T, return_inverse=True)
+    return Context(copurchase, rates, parent_T.astype(np.int32))
+
+
+def feature_table(dense: Dense, context: Context, cell_N: Cells) -> dict[str, Floats]:
+    """Features of the flat cells `cell_N` (user · T + topic) that no window changes."""
+    topics = dense.shape[1]
+    user_N, topic_N = cell_N // topics, cell_N % topics
+    columns: dict[str, Floats] = {}
+    for part in (_cell, cadence, _shares, _money):
+        columns |= {name: value_UT.ravel()[cell_N] for name, value_UT in part(dense).items()}
+    scores = context.copurchase.scores(dense) | _siblings(dense, context.parent_T)
+    columns |= {name: value_UT.ravel()[cell_N] for name, value_UT in scores.items()}
+    columns |= {f"user_{name}": value_U[user_N] for name, value_U in _user(dense).items()}
+    topic = _topic(dense, context.rates) | {"parent": context.parent_T}
+    columns |= {f"topic_{name}": value_T[topic_N] for name, value_T in topic.items()}
+    return columns
+
+
+def look_columns(history: History, context: Context, task: Task) -> list[dict[str, Floats]]:
+    """Features of each topic that depend on the window, as `T`, for each window."""
+    steps, calendar = history.cutoff, history.calendar
+    known_TC = calendar.promotion_TC[:, :steps]
+    usual_T = known_TC.sum(axis=1) / steps
+    lately_T = known_TC[:, max(0, steps - LAG) :].sum(axis=1) / LAG
+    ahead_TW = calendar.promotion_TW(steps, task.windows)
+    holiday_W = calendar.holiday_W(steps, task.windows)
+    return [
+        {
+            "adopting": context.rates.adopting_TW[:, w],
+            "returning": context.rates.returning_TW[:, w],
+            "promotion": ahead_TW[:, w],
+            "promotion_usual": np.log((ahead_TW[:, w] + 1) / (usual_T + 1)),
+            "promotion_lately": np.log((ahead_TW[:, w] + 1) / (lately_T + 1)),
+            "holiday": np.full(len(usual_T), holiday_W[w]),
+        }
+        for w in range(len(task.windows))
+    ]
+
+
+def _cell(dense: Dense) -> dict[str, Floats]:
+    columns = {}
+    for h, name in enumerate(NAMES_H):
+        columns[f"count_{name}"] = np.log1p(dense.decayed_UTH[:, :, h])
+        columns[f"steps_{name}"] = np.log1p(dense.steps_UTH[:, :, h])
+    steps = dense.shape[2]
+    for lag in range(LAGS):
+        span = slice(max(0, steps - LAG * (lag + 1)), max(0, steps - LAG * lag))
+        columns[f"lag_{lag}"] = dense.count_UTS[:, :, span].sum(axis=2)
+        columns[f"lag_steps_{lag}"] = dense.active_UTS[:, :, span].sum(axis=2)
+    return columns
+
+
+def _shares(dense: Dense) -> dict[str, Floats]:
+    """Smoothed shares and the rates they give, and a smoothed rate of the cell alone."""
+    shop_T = dense.shop_TH[:, 5] + 0.01
+    share_T = shop_T / shop_T.sum()
+    columns = {}
+    for h, strength in PRIORS:
+        own_UT, user_U1 = (
+            dense.decayed_UTH[:, :, h],
+            dense.decayed_UTH[:, :, h].sum(axis=1)[:, None],
+        )
+        share_UT = (own_UT + strength * share_T) / (user_U1 + strength)
+        rate_U1 = user_U1 / dense.weight_SH[:, h].sum() + 0.01
+        columns[f"share_{NAMES_H[h]}"] = np.log(share_UT + 1e-9)
+        columns[f"rate_{NAMES_H[h]}"] = np.log(share_UT * rate_U1 + 1e-9)
+    memory = dense.weight_SH[:, 4].sum()
+    usual_T = dense.shop_TH[:, 4] / memory / max(1, dense.shop_users)
+    columns["own_rate"] = np.log((dense.decayed_UTH[:, :, 4] + 4 * usual_T) / (memory + 4) + 1e-9)
+    return columns
+
+
+def _money(dense: Dense) -> dict[str, Floats]:
+    count_UT = dense.decayed_UTH[:, :, 4]
+    return {
+        "money": np.log1p(np.maximum(dense.money_UT, 0)),
+        "price": (dense.money_UT + 1) / (count_UT + 1),
+    }
+
+
+def _siblings(dense: Dense, parent_T: npt.NDArray[np.int32]) -> dict[str, Floats]:
+    """Engagements in the other topics of the same branch."""
+    member_TP = np.eye(parent_T.max() + 1, dtype=np.float32)[parent_T]
+    columns = {}
+    for h in (2, 4):
+        own_UT = dense.decayed_UTH[:, :, h]
+        others_UT = (own_UT @ member_TP)[:, parent_T] - own_UT
+        columns[f"siblings_{NAMES_H[h]}"] = np.log1p(np.maximum(others_UT, 0))
+    return columns
+
+
+def _user(dense: Dense) -> dict[str, Floats]:
+    steps = dense.shape[2]
+    count_UH = dense.decayed_UTH.sum(axis=1)
+    visited_US = dense.count_UTS.sum(axis=1) > 0
+    visits_UH = visited_US.astype(np.float32) @ dense.weight_SH
+    columns = {}
+    for h, name in enumerate(NAMES_H):
+        columns[f"count_{name}"] = np.log1p(count_UH[:, h])
+        columns[f"steps_{name}"] = visits_UH[:, h]
+    for h in (2, 4):
+        columns[f"breadth_{NAMES_H[h]}"] = (1 - np.exp(-dense.steps_UTH[:, :, h])).sum(axis=1)
+    columns["breadth"] = dense.ever_UT.sum(axis=1)
+    visited_U = visited_US.any(axis=1)
+    columns["since"] = np.where(visited_U, visited_US[:, ::-1].argmax(axis=1), steps)
+    columns["tenure"] = np.where(visited_U, steps - visited_US.argmax(axis=1), 0)
+    columns["trend"] = np.log((count_UH[:, 2] / 4 + 0.05) / (count_UH[:, 4] / 16 + 0.05))
+    columns["price"] = (dense.money_UT.sum(axis=1) + 1) / (count_UH[:, 4] + 1)
+    first_UT = np.where(dense.ever_UT, dense.active_UTS.argmax(axis=2), -1)
+    for lately in (4, 8):
+        columns[f"new_{lately}"] = (first_UT >= max(0, steps - lately)).sum(axis=1)
+    return columns
+
+
+def _topic(dense: Dense, rates: Rates) -> dict[str, Floats]:
+    shop_TH = dense.shop_TH
+    columns = {f"count_{NAMES_H[h]}": np.log1p(shop_TH[:, h]) for h in (2, 4, 6)}
+    columns["trend"] = np.log((shop_TH[:, 2] / 4 + 0.5) / (shop_TH[:, 4] / 16 + 0.5))
+    columns["turn"] = np.log((shop_TH[:, 1] / 2 + 0.5) / (shop_TH[:, 3] / 8 + 0.5))
+    columns["rank"] = np.argsort(np.argsort(-shop_TH[:, 5], kind="stable"), kind="stable")
+    columns["customers"] = rates.customers_T
+    columns["new"] = rates.new_T
+    columns["repeat"] = rates.repeat_T
+    columns["code"] = np.arange(len(shop_TH))
+    return columns
