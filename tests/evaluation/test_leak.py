@@ -1,6 +1,6 @@
 """A forecast made at a cutoff doesn't change when the future is added to the log."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +10,7 @@ from evaluation.toy import TASK, SmoothedShare, Steady
 from laws.leak import check_blind_to_future
 from penchant import columns as c
 from penchant.data.step import Step
+from penchant.interest.history import History
 from penchant.interest.model import make_forecast
 
 RECIPES = {
@@ -45,19 +46,25 @@ def test_the_future_changes_no_forecast(name, cutoff, events):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Peeking:
-    """Counts the kinds of event that the log will ever hold, which no cutoff takes away."""
+class Crowd:
+    """Expects the more of everyone, the more users the shop is known to have."""
 
     def fit(self, history, task):
         return self
 
     def predict(self, history):
         users, topics, _ = history.interest.shape
-        peek = len(history.interest.kinds_K) / 10
-        volume_UTW = np.full((users, topics, 2), peek)
+        volume_UTW = np.full((users, topics, 2), history.population.users / 1000)
         return make_forecast(history, TASK, volume_UTW / 2, volume_UTW)
 
 
-def test_a_recipe_that_peeks_is_caught(events):
+def test_a_cut_that_leaves_something_of_the_future_is_caught(events, monkeypatch):
+    check_blind_to_future(Crowd(), events, TASK, 40)
+    until = History.until
+    monkeypatch.setattr(
+        History,
+        "until",
+        lambda self, cutoff: replace(until(self, cutoff), population=self.population),
+    )
     with pytest.raises(AssertionError, match="changed its chance_UTW"):
-        check_blind_to_future(Peeking(), events, TASK, 40)
+        check_blind_to_future(Crowd(), events, TASK, 40)

@@ -40,24 +40,15 @@ def crps(case: Case) -> Ratio:
     return per_cell(counts.crps(case.count_UT, case.volume_UT, case.excess_UT))
 
 
-def covered(low: Doubles, high: Doubles, level: float) -> Doubles:
-    """Part of `[low, high]` inside the central interval that holds `level` of the probability."""
-    first, last = (1 - level) / 2, (1 + level) / 2
-    width = high - low
-    inside = np.maximum(np.minimum(high, last) - np.maximum(low, first), 0)
-    point = ((high >= first) & (high <= last)).astype(np.float64)  # too rare a count to have width
-    return np.divide(inside, width, out=point, where=width > 1e-12)
-
-
 def coverage(case: Case, level: float) -> Ratio:
     """Expected coverage of the central interval, over all cells."""
-    return per_cell(covered(*case.transform_UT, level))
+    return per_cell(counts.covered(*case.transform_UT, level))
 
 
 def busy_coverage(case: Case, level: float) -> Ratio:
     """Expected coverage among cells with a forecast volume of at least 1."""
     busy_UT = case.volume_UT >= BUSY
-    covered_UT = covered(*case.transform_UT, level) * busy_UT
+    covered_UT = counts.covered(*case.transform_UT, level) * busy_UT
     return Ratio(covered_UT.sum(axis=1), busy_UT.sum(axis=1).astype(np.float64))
 
 
@@ -86,4 +77,4 @@ def _covered_total(
 ) -> Doubles:
     low = counts.cumulative(count - 1, mean, excess)
     high = counts.cumulative(count, mean, excess)
-    return covered(low, high, level)
+    return counts.covered(low, high, level)

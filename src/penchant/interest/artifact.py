@@ -30,6 +30,7 @@ from penchant.interest.task import Task, Window
 from penchant.interest.topics import Topics
 
 FORMAT = 1
+FILES = ("model.json", "arrays.safetensors", "topics.parquet", "items.parquet")
 LONG_TEXT = 4096  # characters; longer ones are stored as bytes
 Types = Mapping[str, type]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -106,12 +107,9 @@ def save_model(model: Model, topics: Topics, folder: Path) -> None:
     arrays: Arrays = {}
     tree = to_tree(model, arrays)
     vocabulary = pa.table({c.TOPIC: topics.names_T, "parent": topics.parent_T})
-    files = {
-        "model.json": json.dumps({"model": tree, "level": topics.level}, indent=1).encode(),
-        "arrays.safetensors": save(arrays),
-        "topics.parquet": _parquet(vocabulary),
-        "items.parquet": _parquet(topics.items),
-    }
+    model_json = json.dumps({"model": tree, "level": topics.level}, indent=1).encode()
+    contents = (model_json, save(arrays), _parquet(vocabulary), _parquet(topics.items))
+    files = dict(zip(FILES, contents, strict=True))
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     files["manifest.json"] = json.dumps({"format": FORMAT, "sha256": hashes}, indent=1).encode()
     folder.mkdir(parents=True, exist_ok=True)
@@ -143,14 +141,19 @@ def _checked_files(folder: Path) -> dict[str, bytes]:
     manifest = folder / "manifest.json"
     if not manifest.exists():
         raise ArtefactError(f"{folder} holds no model: it has no manifest.json. Run penchant fit.")
-    content = json.loads(manifest.read_text())
-    if content.get("format") != FORMAT:
+    try:
+        content = json.loads(manifest.read_bytes())
+        version, hashes = content["format"], dict(content["sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(f"{manifest} is damaged ({error}). Fit it again.") from error
+    if version != FORMAT:
         raise ArtefactError(
-            f"{folder} has the format {content.get('format')}; this version reads {FORMAT}. "
+            f"{folder} has the format {version}; this version reads {FORMAT}. "
             "Fit the model again, or use the version that saved it."
         )
     files = {}
-    for name, expected in content["sha256"].items():
+    for name in FILES:
+        expected = hashes.get(name)
         path = folder / name
         files[name] = path.read_bytes() if path.exists() else b""
         if hashlib.sha256(files[name]).hexdigest() != expected:

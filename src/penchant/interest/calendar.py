@@ -1,6 +1,7 @@
 """What history knows of the future: promotions by topic and step, and holidays by step.
 
-Shapes: T topics, C steps of the calendar, W windows.
+Shapes: T topics, C steps of the calendar, W windows, R spans, E edges between steps, P pairs of a
+span and a step that it touches.
 """
 
 from collections.abc import Sequence

@@ -3,10 +3,10 @@
 Chance is the probability of any engagement, volume the expected number of them. The two pin down
 one negative binomial (`interest.counts`), which gives every quantile; shares, totals and rankings
 derive from them.
-Shapes: U users, T topics, W windows.
+Shapes: U users, T topics, W windows, K topics kept, N rows of a table.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -131,6 +131,16 @@ class Forecast:
             users_U=self.users_U[row_U],
             chance_UTW=self.chance_UTW[row_U],
             volume_UTW=self.volume_UTW[row_U],
+        )
+
+    @classmethod
+    def join(cls, blocks: "Sequence[Forecast]") -> "Forecast":
+        """Put blocks of users back together, in order."""
+        return replace(
+            blocks[0],
+            users_U=np.concatenate([block.users_U for block in blocks]),
+            chance_UTW=np.concatenate([block.chance_UTW for block in blocks]),
+            volume_UTW=np.concatenate([block.volume_UTW for block in blocks]),
         )
 
     def dates(self, window: Window) -> tuple[date, date]:

@@ -1,6 +1,6 @@
 """History: everything known at a cutoff. Only `History.until` cuts time.
 
-Shapes: U users, T topics, S steps, K kinds, W windows.
+Shapes: U users, T topics, S steps, K kinds, N entries.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from penchant import columns as c
 from penchant.data.step import Step
@@ -53,15 +54,19 @@ class History:
         """What was known after the first `cutoff` steps.
 
         Users with no event by then are left out, since nobody could have known them; a `panel`
-        keeps them, for shops that know their customers before the first purchase.
+        keeps them, for shops that know their customers before the first purchase. Kinds with no
+        event by then are left out in any case.
         """
-        interest = self.interest.until(cutoff)
+        interest, people = self.interest.until(cutoff), self.people
         if not panel:
             seen_U = np.flatnonzero(np.diff(interest.start_U))
             if not len(seen_U):
                 raise HistoryError(f"Nobody has an event in the first {cutoff} steps.")
             interest = interest.only(seen_U)
-        return replace(self, interest=interest, population=population_of(interest))
+            if people is not None:
+                people = people.filter(pc.is_in(people[c.USER], pa.array(interest.users_U)))
+        population = population_of(interest)
+        return replace(self, interest=interest, population=population, people=people)
 
     def only(self, row_U: npt.NDArray[np.int64]) -> "History":
         """The users at rows `row_U`, in that order, beside the totals of the whole shop."""
@@ -83,13 +88,11 @@ def population_of(interest: Interest) -> Population:
     """Total an interest tensor over its users."""
     users, topics, steps = interest.shape
     code_N = interest.topic_N.astype(np.int64) * steps + interest.step_N
-    count_KTS = np.stack(
-        [
-            np.bincount(code_N, weights=interest.count_NK[:, k], minlength=topics * steps)
-            for k in range(len(interest.kinds_K))
-        ]
-    )
-    return Population(count_KTS.astype(np.float32).reshape(-1, topics, steps), users)
+    count_KTS = np.zeros((len(interest.kinds_K), topics, steps), dtype=np.float32)
+    for k, count_TS in enumerate(count_KTS):
+        count_N = np.bincount(code_N, weights=interest.count_NK[:, k], minlength=topics * steps)
+        count_TS[:] = count_N.reshape(topics, steps)
+    return Population(count_KTS, users)
 
 
 def build_history(

@@ -1,7 +1,7 @@
 """The interest tensor: who engaged in what, when, how often, and for how much money.
 
 Sparse: one entry for each (user, topic, step) with any event, sorted by user, topic and step.
-Shapes: U users, T topics, S steps, K kinds, N entries.
+Shapes: U users, T topics, S steps, K kinds, N entries, B users of a block.
 """
 
 from collections.abc import Sequence
@@ -80,12 +80,19 @@ class Interest:
         return self.sum_UT(self.target_N(kinds) * 0.5 ** (age_N / np.float32(half_life)))
 
     def until(self, steps: int) -> "Interest":
-        """The first `steps` steps, with the same users and topics."""
+        """The first `steps` steps, with the same users and topics, and the kinds found in them."""
         if not 0 < steps <= self.steps:
             raise HistoryError(
                 f"Can't cut {self.steps} known steps at {steps}; give 1 to {self.steps}."
             )
-        return replace(self._keep(self.step_N < steps), steps=steps)
+        kept = self._keep(self.step_N < steps)
+        found_K = kept.count_NK.any(axis=0)
+        return replace(
+            kept,
+            kinds_K=tuple(kind for kind, found in zip(self.kinds_K, found_K, strict=True) if found),
+            steps=steps,
+            count_NK=kept.count_NK[:, found_K],
+        )
 
     def only(self, row_U: npt.NDArray[np.int64]) -> "Interest":
         """The users at rows `row_U`, in that order."""

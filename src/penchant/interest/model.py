@@ -1,4 +1,7 @@
-"""The two contracts of every forecasting family: a recipe is fitted, a model predicts."""
+"""The two contracts of every forecasting family: a recipe is fitted, a model predicts.
+
+Shapes: U users, T topics, W windows.
+"""
 
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable

@@ -1,6 +1,6 @@
 """How much a user does per step, whatever it is about: a decayed, Gamma-smoothed rate.
 
-Shapes: U users, S steps.
+Shapes: U users, T topics, S steps, N entries.
 """
 
 from collections.abc import Sequence

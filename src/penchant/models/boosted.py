@@ -10,7 +10,7 @@ Shapes: U users, T topics, W windows, N cells, F features.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightgbm as lgb
@@ -29,7 +29,8 @@ from penchant.models.features import Context, feature_table, learn_context, look
 from penchant.models.heads import shocks_W
 from penchant.models.sampling import Look, Sample, draw, earlier_looks, fair_shares, matrix
 
-LEAST_HISTORY = 4  # steps before a training cutoff
+LEAST_FURTHER = 1e-6  # engagements; a Poisson needs a mean above 0, also where nobody goes further
+THIN = 3  # cells, of which the trees that tell the shocks see one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +91,11 @@ class Boosted:
             ],
         )
         poisson = {"objective": "poisson", "poisson_max_delta_step": 0.3, "learning_rate": 0.1}
+        told_N = active_N if active_N.any() else ~active_N  # with nobody active, none goes further
         (further,) = self._boost(
-            sample.feature_NF[active_N],
-            sample.count_N[active_N] - 1,
-            sample.weight_N[active_N],
+            sample.feature_NF[told_N],
+            np.maximum(sample.count_N[told_N] - 1, LEAST_FURTHER),
+            sample.weight_N[told_N],
             [(poisson, self.further_rounds)],
         )
         return WindowTrees(plain, extreme, further)
@@ -105,12 +107,12 @@ class Boosted:
         weight_N: Floats,
         variants: list[tuple[Mapping[str, Any], int]],
     ) -> list[str]:
-        """Boosters of one data set, as text; without cells or spread there is one constant."""
+        """Boosters of one data set, as text."""
         settings = {
             "num_leaves": self.leaves,
             "max_bin": 63,
             "feature_fraction": 0.4,
-            "bagging_fraction": 0.7,
+            "bagging_fraction": 0.7 if len(label_N) > 1 else 1.0,  # 0.7 of one cell is none
             "bagging_freq": 1,
             "min_data_in_leaf": int(np.clip(len(label_N) // 300, 5, 300)),
             "lambda_l2": 20.0,
@@ -135,9 +137,10 @@ class Boosted:
         rng = np.random.default_rng(self.seed)
         users = len(history.interest.users_U)
         row_U = np.sort(rng.permutation(users)[: self.shock_users])
+        light = replace(self, rounds=40, extreme_rounds=40, further_rounds=30, learning_rate=0.15)
         shocks = []
         for w, parts in enumerate(samples):
-            trees = self._train(Sample.join(parts[1:] or parts))
+            trees = light._train(Sample.join(parts[1:] or parts).thinned(THIN))
             look = next(look for look in looks if w in look.passed)
             block = look.past.only(row_U)
             chance_UTW, volume_UTW = forecast_cells(
@@ -161,13 +164,14 @@ class WindowTrees:
 
     def predict(self, feature_NF: Floats, threads: int) -> tuple[Floats, Floats]:
         """Chance and volume of cells."""
-        plain_N, extreme_N = (
-            lgb.Booster(model_str=text).predict(feature_NF, raw_score=True, num_threads=threads)
-            for text in (self.plain, self.extreme)
+        plain_N, extreme_N, further_N = (
+            np.asarray(
+                lgb.Booster(model_str=text).predict(feature_NF, raw_score=True, num_threads=threads)
+            )
+            for text in (self.plain, self.extreme, self.further)
         )
         chance_N = 1 / (1 + np.exp(-(plain_N + extreme_N) / 2))
-        further = lgb.Booster(model_str=self.further)
-        volume_N = chance_N * (1 + further.predict(feature_NF, num_threads=threads))
+        volume_N = chance_N * (1 + np.exp(further_N))
         return chance_N.astype(np.float32), volume_N.astype(np.float32)
 
 
@@ -212,7 +216,7 @@ def forecast_cells(
     for block in user_blocks(history):
         laid = dense(block, task.target)
         cell_N = np.arange(laid.shape[0] * topics)
-        columns = feature_table(laid, context, cell_N)
+        columns = feature_table(block, laid, context, cell_N)
         rows = slice(row, row + laid.shape[0])
         for place, (w, window_trees) in enumerate(trees.items()):
             feature_NF = matrix(columns, extras[w], cell_N % topics)

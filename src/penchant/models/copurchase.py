@@ -11,6 +11,7 @@ Shapes: U users, T topics, F own-past regressors, P profile entries (2T + 1), R 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,38 +60,61 @@ class Copurchase:
         }
 
 
-def learn_copurchase(blocks: Iterable[Dense], span: int) -> Copurchase:
-    """Learn from blocks of everyone; `span` is the steps ahead that the two stages look at."""
-    gram, gram_binary, bought = 0.0, 0.0, 0.0
-    own_gram, own_hits, cross_gram, cross_hits, cross_own = 0.0, 0.0, 0.0, 0.0, 0.0
-    for dense in blocks:
+@dataclass
+class _Sums:
+    """What is summed over users; each starts at 0 and grows to its own shape."""
+
+    gram_TT: Any = 0.0
+    binary_TT: Any = 0.0
+    customers_T: Any = 0.0
+    own_TFF: Any = 0.0
+    own_hits_TF: Any = 0.0
+    cross_PP: Any = 0.0
+    cross_hits_PT: Any = 0.0
+    cross_own_PTF: Any = 0.0
+
+    def add(self, dense: Dense, span: int) -> None:
+        """Add a block of users."""
         taste_UT, binary_UT = _taste(dense), dense.ever_UT.astype(np.float32)
-        gram = gram + (taste_UT.T @ taste_UT).astype(float)
-        gram_binary = gram_binary + (binary_UT.T @ binary_UT).astype(float)
-        bought = bought + binary_UT.sum(axis=0)
+        self.gram_TT = self.gram_TT + _product(taste_UT, taste_UT)
+        self.binary_TT = self.binary_TT + _product(binary_UT, binary_UT)
+        self.customers_T = self.customers_T + binary_UT.sum(axis=0)
         for cutoff in _stage_cutoffs(dense.shape[2], span):
             past = dense.until(cutoff)
-            own_UTF = own_past(past)
+            own_UTF, profile_UP = own_past(past), profile(past)
             hit_UT = dense.active_UT(cutoff, cutoff + span).astype(np.float32)
-            own_gram = own_gram + np.einsum("utf,utg->tfg", own_UTF, own_UTF, optimize=True)
-            own_hits = own_hits + np.einsum("utf,ut->tf", own_UTF, hit_UT, optimize=True)
-            profile_UP = profile(past)
-            cross_gram = cross_gram + (profile_UP.T @ profile_UP).astype(float)
-            cross_hits = cross_hits + (profile_UP.T @ hit_UT).astype(float)
-            cross_own = cross_own + np.tensordot(profile_UP, own_UTF, axes=(0, 0)).astype(float)
-    own_TF = _own_stage(np.asarray(own_gram, dtype=float), np.asarray(own_hits, dtype=float))
-    rest_PT = cross_hits - np.einsum("ptf,tf->pt", cross_own, own_TF)
-    ridge_PP = np.asarray(cross_gram) + CROSS_RIDGE * np.eye(len(rest_PT))
-    scale_T = np.sqrt(np.asarray(bought) + BINARY_FLOOR).astype(np.float32)
+            own_TUF = own_UTF.transpose(1, 0, 2)
+            own_hits_TF1 = own_TUF.transpose(0, 2, 1) @ hit_UT.T[:, :, None]
+            self.own_TFF = self.own_TFF + (own_TUF.transpose(0, 2, 1) @ own_TUF).astype(float)
+            self.own_hits_TF = self.own_hits_TF + own_hits_TF1[:, :, 0].astype(float)
+            self.cross_PP = self.cross_PP + _product(profile_UP, profile_UP)
+            self.cross_hits_PT = self.cross_hits_PT + _product(profile_UP, hit_UT)
+            cross_own_PTF = np.tensordot(profile_UP, own_UTF, axes=(0, 0))
+            self.cross_own_PTF = self.cross_own_PTF + cross_own_PTF.astype(float)
+
+
+def learn_copurchase(blocks: Iterable[Dense], span: int) -> Copurchase:
+    """Learn from blocks of everyone; `span` is the steps ahead that the two stages look at."""
+    sums = _Sums()
+    for dense in blocks:
+        sums.add(dense, span)
+    own_TF = _own_stage(sums.own_TFF, sums.own_hits_TF)
+    rest_PT = sums.cross_hits_PT - np.einsum("ptf,tf->pt", sums.cross_own_PTF, own_TF)
+    ridge_PP = sums.cross_PP + CROSS_RIDGE * np.eye(len(rest_PT))
+    scale_T = np.sqrt(sums.customers_T + BINARY_FLOOR)
     return Copurchase(
-        factor_TR=_leading(np.asarray(gram), max(RANKS)),
-        binary_factor_TR=_leading(gram_binary / np.outer(scale_T, scale_T), RANK_BINARY),
-        binary_scale_T=scale_T,
-        ease_TT=_ease(np.asarray(gram)),
-        ease_binary_TT=_ease(np.asarray(gram_binary)),
+        factor_TR=_leading(sums.gram_TT, max(RANKS)),
+        binary_factor_TR=_leading(sums.binary_TT / np.outer(scale_T, scale_T), RANK_BINARY),
+        binary_scale_T=scale_T.astype(np.float32),
+        ease_TT=_ease(sums.gram_TT),
+        ease_binary_TT=_ease(sums.binary_TT),
         own_TF=own_TF,
         cross_PT=np.linalg.solve(ridge_PP, rest_PT).astype(np.float32),
     )
+
+
+def _product(left_UN: Floats, right_UM: Floats) -> Doubles:
+    return (left_UN.T @ right_UM).astype(np.float64)
 
 
 def own_past(dense: Dense) -> Floats:

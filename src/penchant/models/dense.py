@@ -44,7 +44,7 @@ class Dense:
     @cached_property
     def active_UTS(self) -> npt.NDArray[np.bool_]:
         """Whether a user engaged in a topic in a step."""
-        return self.count_UTS > 0
+        return np.greater(self.count_UTS, 0)
 
     @cached_property
     def decayed_UTH(self) -> Floats:
@@ -64,11 +64,11 @@ class Dense:
     @cached_property
     def ever_UT(self) -> npt.NDArray[np.bool_]:
         """Whether a user ever engaged in a topic."""
-        return self.steps_UTH[:, :, -1] > 0
+        return np.greater(self.steps_UTH[:, :, -1], 0)
 
     def active_UT(self, start: int, end: int) -> npt.NDArray[np.bool_]:
         """Whether a user engaged in a topic in steps `[start, end)`."""
-        return self.active_UTS[:, :, start:end].any(axis=2)
+        return np.greater(self.count_UTS[:, :, start:end].max(axis=2, initial=0), 0)
 
     def until(self, steps: int) -> "Dense":
         """The first steps only; money, which can't be cut, is left out."""

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from penchant import columns as c
 from penchant.interest.history import History
 from penchant.interest.interest import Floats
 from penchant.interest.task import Task
@@ -30,6 +33,7 @@ class Context:
     copurchase: Copurchase
     rates: Rates
     parent_T: npt.NDArray[np.int32]
+    attributes: tuple[tuple[str, tuple[str, ...]], ...]  # of customers, with their known values
 
 
 def learn_context(history: History, task: Task) -> Context:
@@ -37,11 +41,26 @@ def learn_context(history: History, task: Task) -> Context:
     copurchase = learn_copurchase(dense_blocks(history, task.target), task.windows[0].length)
     rates = learn_rates(dense_blocks(history, task.target), task.windows)
     _, parent_T = np.unique(history.topics.parent_T, return_inverse=True)
-    return Context(copurchase, rates, parent_T.astype(np.int32))
+    return Context(copurchase, rates, parent_T.astype(np.int32), _attributes(history))
 
 
-def feature_table(dense: Dense, context: Context, cell_N: Cells) -> dict[str, Floats]:
-    """Features of the flat cells `cell_N` (user · T + topic) that no window changes."""
+def _attributes(history: History) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if history.people is None:
+        return ()
+    names = [name for name in history.people.column_names if name != c.USER]
+    return tuple(
+        (name, tuple(sorted(history.people[name].drop_null().unique().to_pylist())))
+        for name in names
+    )
+
+
+def feature_table(
+    history: History, dense: Dense, context: Context, cell_N: Cells
+) -> dict[str, Floats]:
+    """Features of the flat cells `cell_N` (user · T + topic) that no window changes.
+
+    `dense` is `history`, laid out.
+    """
     topics = dense.shape[1]
     user_N, topic_N = cell_N // topics, cell_N % topics
     columns: dict[str, Floats] = {}
@@ -49,9 +68,24 @@ def feature_table(dense: Dense, context: Context, cell_N: Cells) -> dict[str, Fl
         columns |= {name: value_UT.ravel()[cell_N] for name, value_UT in part(dense).items()}
     scores = context.copurchase.scores(dense) | _siblings(dense, context.parent_T)
     columns |= {name: value_UT.ravel()[cell_N] for name, value_UT in scores.items()}
-    columns |= {f"user_{name}": value_U[user_N] for name, value_U in _user(dense).items()}
-    topic = _topic(dense, context.rates) | {"parent": context.parent_T}
+    user = _user(dense) | people_columns(history, context)
+    columns |= {f"user_{name}": value_U[user_N] for name, value_U in user.items()}
+    topic = _topic(dense, context.rates) | {"parent": context.parent_T.astype(np.float32)}
     columns |= {f"topic_{name}": value_T[topic_N] for name, value_T in topic.items()}
+    return columns
+
+
+def people_columns(history: History, context: Context) -> dict[str, Floats]:
+    """Places of customers' attributes among their known values, as `U`; NaN where unknown."""
+    users_U, columns = pa.array(history.interest.users_U), {}
+    for name, values in context.attributes:
+        place_U = np.full(len(users_U), np.nan, dtype=np.float32)
+        if history.people is not None and name in history.people.column_names:
+            row = pc.index_in(users_U, history.people[c.USER])
+            value = history.people[name].take(row)
+            place = pc.index_in(value, pa.array(values, pa.string()))
+            place_U = place.cast(pa.float32()).to_numpy(zero_copy_only=False)
+        columns[f"attribute_{name}"] = place_U
     return columns
 
 
@@ -62,7 +96,6 @@ def look_columns(history: History, context: Context, task: Task) -> list[dict[st
     usual_T = known_TC.sum(axis=1) / steps
     lately_T = known_TC[:, max(0, steps - LAG) :].sum(axis=1) / LAG
     ahead_TW = calendar.promotion_TW(steps, task.windows)
-    holiday_W = calendar.holiday_W(steps, task.windows)
     return [
         {
             "adopting": context.rates.adopting_TW[:, w],
@@ -70,7 +103,6 @@ def look_columns(history: History, context: Context, task: Task) -> list[dict[st
             "promotion": ahead_TW[:, w],
             "promotion_usual": np.log((ahead_TW[:, w] + 1) / (usual_T + 1)),
             "promotion_lately": np.log((ahead_TW[:, w] + 1) / (lately_T + 1)),
-            "holiday": np.full(len(usual_T), holiday_W[w]),
         }
         for w in range(len(task.windows))
     ]

@@ -3,7 +3,7 @@
 A counting model says only how many engagements to expect. Its head, learned by looking back from
 one horizon earlier, adds the excess of each topic (so that chances come true as often as they
 say) and the shocks that users of a topic, and topics of a user, share.
-Shapes: U users, T topics, W windows, G grid.
+Shapes: U users, T topics, W windows, G grid, N totals.
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from penchant.interest import counts
-from penchant.interest.forecast import Forecast
+from penchant.interest.counts import Doubles
+from penchant.interest.forecast import Forecast, Total
 from penchant.interest.history import History
 from penchant.interest.interest import Floats
 from penchant.interest.model import make_forecast
 from penchant.interest.task import Task
 
-LEVEL_80 = 1.2816  # half-width, in deviations, of a normal interval that holds 80 %
+LEVEL = 0.8  # of the intervals that shocks are fitted to
+MOST_SHOCK = 2.0
 GRID_G = np.concatenate([[0.0], np.geomspace(0.05, 50.0, 15)])
 SHRINK = 20.0  # active users of a topic at which its own excess weighs as much as the shop's
 LEAST_MEAN = 5.0  # totals below it tell nothing of shocks
@@ -85,11 +87,25 @@ def shocks_W(volume_UTW: Floats, excess_TW: Floats, count_UTW: Floats) -> tuple[
 
 
 def _shock_W(mean_NW: Floats, own_NW: Floats, count_NW: Floats) -> Floats:
-    needed_NW = ((count_NW - mean_NW) / LEVEL_80) ** 2 - own_NW
     shock_W = np.zeros(mean_NW.shape[1], dtype=np.float32)
     for w in range(mean_NW.shape[1]):
         large_N = mean_NW[:, w] >= LEAST_MEAN
         if large_N.any():
-            needed_N = needed_NW[large_N, w] / mean_NW[large_N, w] ** 2
-            shock_W[w] = np.sqrt(max(0.0, float(np.quantile(needed_N, 0.8))))
+            mean_N, own_N, count_N = (a[large_N, w] for a in (mean_NW, own_NW, count_NW))
+            shock_W[w] = _shock(mean_N.astype(float), own_N.astype(float), count_N.astype(float))
     return shock_W
+
+
+def _shock(mean_N: Doubles, own_N: Doubles, count_N: Doubles) -> float:
+    """Bisect to the shock whose intervals hold what they say."""
+    low, high = 0.0, MOST_SHOCK
+    for _ in range(12):
+        shock = (low + high) / 2
+        total = Total(mean_N, np.sqrt(own_N + (shock * mean_N) ** 2))
+        below_N = counts.cumulative(count_N - 1, total.mean, total.excess)
+        upto_N = counts.cumulative(count_N, total.mean, total.excess)
+        if counts.covered(below_N, upto_N, LEVEL).mean() < LEVEL:
+            low = shock
+        else:
+            high = shock
+    return (low + high) / 2

@@ -5,6 +5,7 @@ Shapes: U users, T topics, W windows.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -31,9 +32,10 @@ class Rates:
 
 def learn_rates(blocks: Iterable[Dense], windows: Sequence[Window]) -> Rates:
     """Count over blocks of everyone."""
-    lately, seen = 0.0, 0.0
-    came = [0.0] * len(windows)
-    could = [0.0] * len(windows)
+    lately: Any = 0.0
+    seen: Any = 0.0
+    came: list[Any] = [0.0] * len(windows)
+    could: list[Any] = [0.0] * len(windows)
     for dense in blocks:
         steps = dense.shape[2]
         lately = lately + _counts(dense, max(1, steps - LATELY), 0, LATELY)
@@ -43,7 +45,7 @@ def learn_rates(blocks: Iterable[Dense], windows: Sequence[Window]) -> Rates:
                 counts = _counts(dense, cutoff, span.start, span.end)
                 came[w] = came[w] + fading * counts[0]
                 could[w] = could[w] + fading * counts[1]
-    (new_T, again_T), (without_T, with_T) = np.asarray(lately)
+    (new_T, again_T), (without_T, with_T) = lately
     returning = [(n[1] + 1) / (d[1] + 5) for n, d in zip(came, could, strict=True)]
     adopting = [(n[0] + 0.1) / (d[0] + 20) for n, d in zip(came, could, strict=True)]
     return Rates(

@@ -42,6 +42,10 @@ class Sample:
     count_N: Floats
     weight_N: Floats
 
+    def thinned(self, every: int) -> "Sample":
+        """Each `every`-th cell."""
+        return Sample(self.feature_NF[::every], self.count_N[::every], self.weight_N[::every])
+
     @staticmethod
     def join(samples: "list[Sample]") -> "Sample":
         """One sample of several."""
@@ -98,7 +102,7 @@ def draw(
         warm_C = laid.ever_UT.ravel()
         picked_C = rng.random(len(warm_C)) < np.where(warm_C, *shares)
         cell_N = np.flatnonzero(picked_C | (~warm_C & (count_CW > 0).any(axis=1)))
-        columns = feature_table(laid, look.context, cell_N)
+        columns = feature_table(block, laid, look.context, cell_N)
         warm_N, picked_N = warm_C[cell_N], picked_C[cell_N]
         for place, w in enumerate(look.passed):
             count_N = count_CW[cell_N, place]

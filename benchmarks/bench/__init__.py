@@ -1,0 +1,1 @@
+"""What benchmarks share: data sets, clocks, rows of results, tables and pages."""

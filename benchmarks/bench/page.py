@@ -1,0 +1,88 @@
+"""The page of a benchmark: how it was run, its tables, and what to keep in mind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench import tables
+from bench.rows import MEAN, Rows
+from bench.shops import JOURNEY, Shop
+from penchant import columns as c
+from penchant.evaluation.ledger import ALL
+from penchant.evaluation.result import ERROR
+
+HEADLINES = (
+    *("average_precision", "adoption_average_precision", "cross_entropy"),
+    *("log_loss", "ece", "crps", "bias", "coverage_80"),
+)
+FACTS = ("users", "topics", "events")
+CAVEATS = (
+    "The lowest memory a model needs can't be read off `peak_mib`: it is the most that the whole "
+    "process had held by then, data and earlier models included.",
+    "Seconds are wall-clock on the machine above, which others may have used at the same time; "
+    "`cpu_seconds` adds up all threads. Compare ratios within the run.",
+    "An interval is over users at fixed data and seed. It says nothing of other shops or years.",
+    "A bootstrap of `ece` lies a little above its value: resampled frequencies are noisier.",
+    "`demand_coverage_80` is about topics, so it has no interval over users.",
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """What was found at one shop."""
+
+    shop: Shop
+    cutoffs: Sequence[int]
+    headline: int
+    rows: Rows
+    failures: Sequence[dict[str, Any]]
+
+
+def page(about: Sequence[str], sections: Sequence[Section], rows: Rows, draws: int) -> str:
+    """The whole page in Markdown, from lines about how it was made."""
+    parts = [
+        "# Interest forecasts, backtested",
+        "\n".join(f"* {line}" for line in about),
+        f"Brackets hold 95 % intervals from {draws} bootstrap draws of users. Windows are weeks "
+        "after the cutoff. Bold is the best of its column; among differences, one whose interval "
+        "leaves out 0.",
+    ]
+    if any(section.shop.name == JOURNEY for section in sections):
+        parts += ["## Goals", tables.goal_table(rows)]
+    for section in sections:
+        parts += _section(section)
+    parts += ["## Caveats", "\n".join(f"* {caveat}" for caveat in CAVEATS)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(section: Section) -> list[str]:
+    name, headline, rows = section.shop.name, section.headline, section.rows
+    at = (name, headline)
+    parts = [f"## {name}", _facts(section)]
+    if section.failures:
+        lines = (f"* {f[c.MODEL]} at cutoff {f[c.CUTOFF]}: {f[ERROR]}" for f in section.failures)
+        parts += ["### Failed", "\n".join(lines)]
+    parts.append(f"### Cutoff {headline}")
+    parts += [tables.metric_table(rows, at, metric) for metric in HEADLINES]
+    parts += [f"### Cutoff {headline}: paired differences", tables.difference_table(rows, at)]
+    if len(section.cutoffs) > 1:
+        cutoffs, mean = ", ".join(map(str, section.cutoffs)), (name, MEAN)
+        parts.append(f"### Mean over the cutoffs {cutoffs}")
+        parts += [tables.metric_table(rows, mean, metric) for metric in HEADLINES]
+        parts += ["### The same: paired differences", tables.difference_table(rows, mean)]
+    parts += [f"### Cutoff {headline}: costs", tables.cost_table(rows, at)]
+    parts.append(f"### Cutoff {headline}: every metric")
+    windows = [window for window in rows.values(*at, c.WINDOW) if window != ALL]
+    parts += [tables.window_table(rows, at, window) for window in windows]
+    parts += ["### What to keep in mind", "\n".join(f"* {text}" for text in section.shop.caveats)]
+    return parts
+
+
+def _facts(section: Section) -> str:
+    """What was known at each cutoff."""
+    body = []
+    for cutoff in section.cutoffs:
+        at = (section.shop.name, cutoff, ALL, "history")
+        found = (section.rows.find(*at, fact) for fact in FACTS)
+        body.append((str(cutoff), *(f"{row.value:,.0f}" if row else "–" for row in found)))
+    return tables.table(("known at cutoff", *FACTS), body)

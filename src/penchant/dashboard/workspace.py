@@ -1,0 +1,48 @@
+"""The report of a workspace: its history, its model's forecast, and its last backtest."""
+
+from pathlib import Path
+
+from penchant.dashboard.block import NextStep
+from penchant.dashboard.report import Report, write_report
+from penchant.interest.forecast import Forecast
+from penchant.interest.history import History
+from penchant.pipeline import Workspace, forecast, last_backtest, saved_model, workspace_history
+
+NEXT_STEPS = (
+    NextStep("See one customer's likeliest topics", "penchant forecast --customer ID"),
+    NextStep("Try another model on the same past", "penchant backtest gamma_poisson boosted"),
+    NextStep("Bring new events; fit again each month", "penchant ingest new.csv && penchant fit"),
+)
+
+
+def workspace_report(workspace: Workspace) -> Path:
+    """Forecast with the saved model and write the report."""
+    name, model, topics = saved_model(workspace)
+    history = workspace_history(workspace, topics)
+    made, _ = forecast(workspace, model, history)
+    return report_of(workspace, history, made, name)
+
+
+def report_of(workspace: Workspace, history: History, made: Forecast, model: str) -> Path:
+    """Write the report of a forecast just made from a history's end."""
+    past = last_backtest(workspace)
+    asked = workspace.settings.forecast
+    report = Report(
+        title=f"What the customers of {workspace.settings.name} will want",
+        history=history,
+        forecast=made,
+        task=workspace.task,
+        model=model,
+        table=past.table if past else None,
+        reliability=past.reliability if past else None,
+        demand=past.demand if past else None,
+        next_steps=NEXT_STEPS,
+        settings=(
+            ("step", asked.step.value),
+            ("windows", ", ".join(asked.windows)),
+            ("kinds forecast", ", ".join(asked.target)),
+            ("level of topics", str(history.topics.level)),
+        ),
+    )
+    write_report(report, workspace.report_path)
+    return workspace.report_path

@@ -1,0 +1,353 @@
+"""The only wiring: from settings to a store, a history, models, forecasts and backtests.
+
+Everything lives in one folder beside the settings file; each function reads what the earlier
+ones left there, and says what to run first when it is missing.
+"""
+
+import json
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from penchant import columns as c
+from penchant.data.log import Log
+from penchant.data.mapping import CatalogMapping
+from penchant.data.mapping import Mapping as EventMapping
+from penchant.data.quarantine import Receipt
+from penchant.data.reading import Source
+from penchant.data.step import Step
+from penchant.data.store import Store
+from penchant.errors import DataError, PenchantError, RecipeError, suggest
+from penchant.evaluation.backtest import Progress, backtest, possible_cutoffs
+from penchant.evaluation.result import Backtest
+from penchant.interest.artifact import load_model, save_model
+from penchant.interest.forecast import Forecast, write_forecasts
+from penchant.interest.history import History, build_history
+from penchant.interest.model import Model, Recipe, predict_blocks
+from penchant.interest.task import Task, Window
+from penchant.interest.topics import Topics, choose_topics
+from penchant.models import RECIPES, TYPES
+from penchant.settings import FILE, Settings, TopicSettings, load_settings
+
+Tell = Callable[[str], None]  # what is being done now
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A settings file's folder, and the places of everything made from it."""
+
+    root: Path
+    settings: Settings
+
+    @classmethod
+    def open(cls, config: Path = Path(FILE)) -> "Workspace":
+        """Open the workspace of a settings file."""
+        return cls(config.parent, load_settings(config))
+
+    @property
+    def folder(self) -> Path:
+        """Where everything is kept."""
+        return self.root / self.settings.folder
+
+    @property
+    def model_folder(self) -> Path:
+        """The fitted model."""
+        return self.folder / "model"
+
+    @property
+    def backtest_folder(self) -> Path:
+        """The last backtest's tables."""
+        return self.folder / "backtest"
+
+    @property
+    def forecast_path(self) -> Path:
+        """The last forecast."""
+        return self.folder / "forecast.parquet"
+
+    @property
+    def report_path(self) -> Path:
+        """The last report."""
+        return self.folder / "report.html"
+
+    @property
+    def task(self) -> Task:
+        """What the settings ask of a forecast."""
+        asked = self.settings.forecast
+        windows = tuple(Window.parse(name) for name in asked.windows)
+        return Task(windows=windows, target=asked.target, step=asked.step)
+
+    def store(self, *, create: bool = False) -> Store:
+        """The store; DataError when nothing was ingested yet."""
+        path = self.folder / "store"
+        if (path / "manifest.json").exists():
+            return Store.open(path)
+        if not create:
+            raise DataError(f"Nothing is ingested in {self.folder} yet. Run `penchant ingest`.")
+        return Store.create(path)
+
+
+def ingest(
+    workspace: Workspace, events: Sequence[str] = (), tell: Tell = _silent
+) -> dict[str, Receipt]:
+    """Put the sources named in the settings, or other `events`, into the store."""
+    sources, mapping = workspace.settings.sources, workspace.settings.mapping
+    named = tuple(events) or tuple(_beside(workspace, path) for path in sources.events)
+    if not named:
+        raise DataError(
+            f"No events to ingest: name files on the command line, or in {FILE} under "
+            '[sources] as events = ["orders.csv"].'
+        )
+    store = workspace.store(create=True)
+    receipts = {}
+    for path in named:
+        tell(f"Reading {path}")
+        receipts[path] = store.append(path, mapping.events, timezone=workspace.settings.timezone)
+    others = (
+        (sources.catalog, partial(store.replace_catalog, mapping=mapping.catalog)),
+        (sources.people, partial(store.replace_people, mapping=mapping.people)),
+        (sources.promotions, partial(store.replace_promotions, mapping=mapping.promotions)),
+        (sources.holidays, partial(store.replace_holidays, mapping=mapping.holidays)),
+    )
+    for other, replace in others:
+        if other is not None:
+            tell(f"Reading {other}")
+            receipts[other] = replace(_beside(workspace, other))
+    return receipts
+
+
+def ingest_log(store: Store, log: Log, tell: Tell = _silent) -> Receipt:
+    """Put a public data set or a world into a store."""
+    tell(f"Storing {len(log.events):,} events")
+    receipt = store.append(log.events)
+    store.replace_catalog(log.catalog)
+    if log.people is not None:
+        store.replace_people(log.people)
+    if log.promotions is not None:
+        tell(f"Storing {len(log.promotions):,} promotions")
+        store.replace_promotions(log.promotions)
+    if log.holidays is not None:
+        store.replace_holidays(log.holidays)
+    return receipt
+
+
+def _beside(workspace: Workspace, path: str) -> str:
+    return str(workspace.root / path)
+
+
+def store_history(
+    store: Store, *, step: Step, choice: TopicSettings, topics: Topics | None = None
+) -> History:
+    """Build the history of a store, up to its last complete step.
+
+    Without `topics`, for instance those a model was fitted to, they are chosen.
+    """
+    span = store.span
+    if span is None:
+        raise DataError("The store holds no events. Run `penchant ingest` with some.")
+    events, counts = store.events(), store.counts
+    if topics is None:
+        catalog = store.catalog() if counts["catalog"] else None
+        topics = choose_topics(
+            events, catalog, level=choice.level, floor=choice.floor, most=choice.most
+        )
+    history = build_history(
+        events,
+        topics,
+        step=step,
+        promotions=store.promotions().to_pyarrow() if counts["promotions"] else None,
+        holidays=store.holidays().to_pyarrow() if counts["holidays"] else None,
+        people=store.people().to_pyarrow() if counts["people"] else None,
+    )
+    last = span[1].date()
+    ends_early = step.index_of(last) == step.index_of(last + timedelta(days=1))
+    known = step.index_of(last) - history.interest.origin + (0 if ends_early else 1)
+    if 1 <= known < history.cutoff:
+        return history.until(known)
+    return history
+
+
+def workspace_history(workspace: Workspace, topics: Topics | None = None) -> History:
+    """Build the history of a workspace's store."""
+    asked = workspace.settings
+    return store_history(
+        workspace.store(), step=asked.forecast.step, choice=asked.topics, topics=topics
+    )
+
+
+def read_history(
+    events: Source,
+    catalog: Source | None = None,
+    *,
+    mapping: EventMapping | None = None,
+    catalog_mapping: CatalogMapping | None = None,
+    timezone: str = "UTC",
+    step: Step = Step.WEEK,
+    topics: TopicSettings | None = None,
+) -> History:
+    """Read events (a path, data frame, Arrow or Ibis table) straight into a history.
+
+    Rows that can't be used are left out with a warning that says how many and why; a `Store`
+    keeps them instead.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store.create(Path(folder) / "store")
+        receipt = store.append(events, mapping, timezone=timezone)
+        if receipt.quarantined:
+            reasons = ", ".join(f"{n:,} {reason}" for reason, n in receipt.reasons.items())
+            message = f"{receipt.quarantined:,} of {receipt.sent:,} rows are left out: {reasons}."
+            warnings.warn(message, stacklevel=2)
+        if catalog is not None:
+            store.replace_catalog(catalog, catalog_mapping)
+        return store_history(store, step=step, choice=topics or TopicSettings())
+
+
+def recipe_named(name: str) -> Recipe:
+    """The recipe of a name, with its default hyperparameters."""
+    if name not in RECIPES:
+        raise RecipeError(f"There is no recipe '{name}'. {suggest(name, RECIPES)}")
+    return RECIPES[name]()
+
+
+def fit(workspace: Workspace, name: str, history: History) -> Model:
+    """Fit a recipe to a history and save it in the workspace."""
+    model = recipe_named(name).fit(history, workspace.task)
+    save_model(model, history.topics, workspace.model_folder)
+    (workspace.model_folder / "name.json").write_text(json.dumps({c.MODEL: name}))
+    return model
+
+
+def saved_model(workspace: Workspace) -> tuple[str, Model, Topics]:
+    """Name, model and topics that `fit` saved."""
+    model, topics = load_model(workspace.model_folder, TYPES)
+    name = json.loads((workspace.model_folder / "name.json").read_text())[c.MODEL]
+    return name, model, topics
+
+
+def forecast(workspace: Workspace, model: Model, history: History) -> tuple[Forecast, int]:
+    """Forecast a history, stream it to Parquet, and return it with the rows written."""
+    blocks: list[Forecast] = []
+
+    def kept() -> Iterator[Forecast]:
+        for block in predict_blocks(model, history):
+            blocks.append(block)
+            yield block
+
+    rows = write_forecasts(kept(), workspace.forecast_path)
+    return Forecast.join(blocks), rows
+
+
+def run_backtest(
+    workspace: Workspace,
+    history: History,
+    names: Sequence[str],
+    *,
+    cutoffs: int | None = None,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Backtest recipes at rolling cutoffs and keep the tables in the workspace."""
+    asked = workspace.settings.backtest
+    recipes = {name: recipe_named(name) for name in names or asked.models or tuple(RECIPES)}
+    chosen = possible_cutoffs(history, workspace.task, cutoffs or asked.cutoffs)
+    result = backtest(
+        history,
+        recipes,
+        workspace.task,
+        chosen,
+        dataset=workspace.settings.name,
+        draws=asked.draws,
+        progress=progress,
+    )
+    result.write(workspace.backtest_folder)
+    return result
+
+
+def last_backtest(workspace: Workspace) -> Backtest | None:
+    """The tables of the last backtest, if there was one."""
+    if not workspace.backtest_folder.is_dir():
+        return None
+    return Backtest.read(workspace.backtest_folder)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something `check` found: what it is, and whether it would spoil a forecast."""
+
+    what: str
+    serious: bool
+
+
+def check(workspace: Workspace) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+    """Look over the store: what it holds, and what would spoil a forecast."""
+    store = workspace.store()
+    counts, span = store.counts, store.span
+    findings = [Finding(damage, True) for damage in store.verify()]
+    facts: dict[str, Any] = {"tables": counts, "span": [str(at) for at in span or ()]}
+    if not counts["events"]:
+        return facts, (*findings, Finding("The store holds no events.", True))
+    events = store.events()
+    facts["customers"] = int(events[c.USER].nunique().execute())
+    facts["items"] = int(events[c.ITEM].nunique().execute())
+    facts["kinds"] = events.group_by(c.KIND).agg(rows=events.count()).to_pandas().to_dict("records")
+    if not set(workspace.task.target) & {row[c.KIND] for row in facts["kinds"]}:
+        target = ", ".join(workspace.task.target)
+        findings.append(Finding(f"No event is of the kind forecast: {target}.", True))
+    if counts["quarantine"]:
+        findings.append(Finding(f"{counts['quarantine']:,} rows are in quarantine.", False))
+    try:
+        history = workspace_history(workspace)
+    except PenchantError as error:
+        return facts, (*findings, Finding(str(error), True))
+    _, topics, steps = history.interest.shape
+    placed = int(history.population.count_KTS.sum())
+    facts |= {"topics": topics, "steps": steps, "topic_level": history.topics.level}
+    facts["events_with_topic"] = placed
+    share = placed / counts["events"]
+    if share < 0.99:
+        findings.append(Finding(f"{1 - share:.0%} of the events have no topic.", share < 0.5))
+    horizon = workspace.task.horizon
+    if steps < 2 * horizon:
+        message = f"{steps} steps are known; windows of up to {horizon} need {2 * horizon} or more."
+        findings.append(Finding(message, steps <= horizon))
+    return facts, tuple(findings)
+
+
+def headline_numbers(
+    result: Backtest, metrics: Sequence[str]
+) -> Mapping[str, list[dict[str, Any]]]:
+    """Leaderboards of some metrics, as plain rows."""
+    return {metric: result.leaderboard(metric).to_pylist() for metric in metrics}
+
+
+def best_model(result: Backtest) -> str:
+    """The model with the best mean log loss over windows; the simpler wins a tie."""
+    rows = result.leaderboard("log_loss").to_pylist()
+    names = list(dict.fromkeys(row[c.MODEL] for row in rows))
+    means = {
+        name: sum(row[c.VALUE] for row in rows if row[c.MODEL] == name)
+        / sum(row[c.MODEL] == name for row in rows)
+        for name in names
+    }
+    return min(sorted(means, key=list(RECIPES).index), key=lambda name: round(means[name], 4))
+
+
+def top_table(forecast: Forecast, k: int, users: Sequence[str] = ()) -> pa.Table:
+    """The likeliest topics of some users, or of the first few."""
+    if not users:
+        return forecast.only(np.arange(min(5, len(forecast.users_U)))).top(k)
+    known = {user: row for row, user in enumerate(forecast.users_U.tolist())}
+    strange = [user for user in users if user not in known]
+    if strange:
+        raise DataError(f"There is no customer '{strange[0]}'. {suggest(strange[0], known)}")
+    return forecast.only(np.array([known[user] for user in users])).top(k)

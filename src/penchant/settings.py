@@ -1,0 +1,155 @@
+"""Settings: `penchant.toml`, typed, with unknown keys refused.
+
+Every field has a default, so an empty file (or none) is a valid one.
+"""
+
+import tomllib
+import types
+from collections.abc import Mapping as Keys
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from penchant.data.mapping import (
+    CatalogMapping,
+    HolidayMapping,
+    Mapping,
+    PeopleMapping,
+    PromotionMapping,
+)
+from penchant.data.step import Step
+from penchant.errors import PenchantError, SettingsError, suggest
+
+FILE = "penchant.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Where the data come from: paths, beside the settings file or absolute."""
+
+    events: tuple[str, ...] = ()
+    catalog: str | None = None
+    people: str | None = None
+    promotions: str | None = None
+    holidays: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mappings:
+    """What each source calls our columns."""
+
+    events: Mapping = field(default_factory=Mapping)
+    catalog: CatalogMapping = field(default_factory=CatalogMapping)
+    people: PeopleMapping = field(default_factory=PeopleMapping)
+    promotions: PromotionMapping = field(default_factory=PromotionMapping)
+    holidays: HolidayMapping = field(default_factory=HolidayMapping)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopicSettings:
+    """Which nodes of the category tree are topics."""
+
+    level: int | None = None  # depth from 1; none chooses by itself
+    floor: int = 20  # customers below which a node is folded into its parent's `other`
+    most: int = 400  # topics
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastSettings:
+    """What is asked of the forecast."""
+
+    step: Step = Step.WEEK
+    windows: tuple[str, ...] = ("1-4", "5-8", "9-12")  # steps ahead, counted from 1
+    target: tuple[str, ...] = ("purchase",)  # kinds of event that count as an engagement
+    model: str = "boosted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BacktestSettings:
+    """How forecasts are tried on the past."""
+
+    cutoffs: int = 3  # rolling calendar cutoffs
+    draws: int = 100  # of the bootstrap over customers
+    models: tuple[str, ...] = ()  # none tries every recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything `penchant.toml` may say."""
+
+    name: str = "shop"
+    folder: str = ".penchant"  # the store, models, forecasts and backtests
+    timezone: str = "UTC"  # the shop's; times that carry a zone are put on its wall clock
+    sources: Sources = field(default_factory=Sources)
+    mapping: Mappings = field(default_factory=Mappings)
+    topics: TopicSettings = field(default_factory=TopicSettings)
+    forecast: ForecastSettings = field(default_factory=ForecastSettings)
+    backtest: BacktestSettings = field(default_factory=BacktestSettings)
+
+
+def load_settings(path: Path) -> Settings:
+    """Read a settings file; SettingsError names the key that can't be used and a likely one."""
+    if not path.is_file():
+        raise SettingsError(f"There is no {path}. Make one with `penchant init`.")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}.") from error
+    built = _build(Settings, content, "")
+    assert isinstance(built, Settings)
+    return built
+
+
+def _build(kind: type, content: Keys[str, Any], at: str) -> Any:
+    assert is_dataclass(kind)
+    hints = get_type_hints(kind)
+    known = {f.name for f in fields(kind)}
+    values = {}
+    for key, value in content.items():
+        if key not in known:
+            raise SettingsError(f"There is no setting '{at}{key}' in {FILE}. {suggest(key, known)}")
+        values[key] = _convert(hints[key], value, f"{at}{key}")
+    try:
+        return kind(**values)
+    except SettingsError:
+        raise
+    except PenchantError as error:
+        raise SettingsError(f"[{at.rstrip('.')}] in {FILE}: {error}") from error
+
+
+def _convert(hint: Any, value: Any, at: str) -> Any:
+    """Turn a TOML value into the type a setting has."""
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        options = [option for option in get_args(hint) if option is not type(None)]
+        return _any_of(options, value, at)
+    if origin is tuple:
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, list):
+            raise _wrong(at, "a list", value)
+        return tuple(_convert(get_args(hint)[0], item, at) for item in items)
+    if is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise _wrong(at, f"a table, [{at}]", value)
+        return _build(hint, value, f"{at}.")  # type: ignore[arg-type]  # a dataclass is a type
+    if hint is Step:
+        if value not in list(Step):
+            raise SettingsError(f"'{at}' in {FILE}: {suggest(str(value), [s.value for s in Step])}")
+        return Step(value)
+    if type(value) is not hint:
+        raise _wrong(at, {int: "a whole number", str: "text"}.get(hint, hint.__name__), value)
+    return value
+
+
+def _any_of(options: list[Any], value: Any, at: str) -> Any:
+    for option in options:
+        try:
+            return _convert(option, value, at)
+        except SettingsError:
+            if option is options[-1]:
+                raise
+    raise AssertionError("a union has options")
+
+
+def _wrong(at: str, wanted: str, value: Any) -> SettingsError:
+    return SettingsError(f"'{at}' in {FILE} takes {wanted}; found {value!r}.")
