@@ -45,11 +45,13 @@ from penchant.interest.history import History
 from penchant.interest.model import Recipe
 from penchant.interest.task import Task
 from penchant.models import RECIPES
+from penchant.models.boosted import Boosted
 from penchant.models.decayed_share import DecayedShare
 
 PAIRS = (("boosted", "gamma_poisson"), ("boosted", "decayed_share"))
 COMPARED = ("average_precision", "log_loss", "crps", "cross_entropy")
 QUICK_CUTOFF, QUICK_USERS, QUICK_DRAWS = 20, 100, 20
+QUICK_BOOSTED = Boosted(rounds=8, extreme_rounds=10, further_rounds=6, threads=1)
 RESULTS = ROOT / "benchmarks" / "results"
 
 # The anchor's Dirichlet baseline: nothing is tuned, and popularity remembers everything.
@@ -184,6 +186,8 @@ def plan_of(asked: argparse.Namespace) -> Plan:
     """What the command line asks for."""
     recipes = {name: recipe for name, recipe in all_recipes().items() if name in asked.recipes}
     if asked.quick:
+        if "boosted" in recipes:
+            recipes["boosted"] = QUICK_BOOSTED
         shops = [SHOPS[name] for name in asked.datasets or [JOURNEY]]
         return Plan(shops, recipes, asked.cutoffs or [QUICK_CUTOFF], QUICK_DRAWS, QUICK_USERS)
     shops = [SHOPS[name] for name in asked.datasets or SHOPS]

@@ -84,7 +84,7 @@ def mean_rows(result: Backtest, dataset: str) -> list[Row]:
 
 
 def difference_rows(
-    result: Backtest, at: tuple[str, int], models: tuple[str, str], metrics: Iterable[str]
+    result: Backtest, at: tuple[str, int | str], models: tuple[str, str], metrics: Iterable[str]
 ) -> list[Row]:
     """A model less another, paired over users, in each window of a backtest at one cutoff."""
     dataset, cutoff = at

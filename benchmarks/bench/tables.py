@@ -111,8 +111,12 @@ def goal_table(rows: Rows) -> str:
 
 def _best(line: Iterable[Row | None]) -> Row | None:
     """The row nearest to a perfect forecast's value."""
-    known = [row for row in line if row is not None and row.value is not None]
-    return min(known, key=lambda row: distance(row.metric, row.value), default=None)
+    off = [
+        (distance(row.metric, row.value), row)
+        for row in line
+        if row is not None and row.value is not None
+    ]
+    return min(off, key=lambda pair: pair[0])[1] if off else None
 
 
 def _ties(row: Row | None, best: Row | None) -> bool:

@@ -86,7 +86,7 @@ def test_crps_is_its_definition(volume, excess, count):
 
 
 @pytest.mark.parametrize("volume", [1e-3, 0.5, 20.0, 400.0])
-@pytest.mark.parametrize("excess", [100.0, 3000.0, 30_000.0])
+@pytest.mark.parametrize("excess", [100.0, 5000.0])
 def test_crps_is_its_definition_under_a_long_tail(volume, excess):
     for count in (0, 1, 50, 2000):
         k = support(volume, excess, count)

@@ -71,6 +71,8 @@ def _spread(
     spans: pa.Table, step: Step, origin: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Row, step and share of the step covered, for each step that a span touches."""
+    if not len(spans):
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
     day = np.timedelta64(1, "D")
     start_R = spans[c.START].to_numpy().astype("datetime64[us]")
     end_R = spans[c.END].to_numpy().astype("datetime64[us]")

@@ -119,7 +119,7 @@ def crps(count: npt.ArrayLike, volume: npt.ArrayLike, excess: npt.ArrayLike) -> 
 
 
 def _half_difference(volume_N: Doubles, excess_N: Doubles) -> Doubles:
-    """E|X - X'| / 2 of two independent counts, to eight digits.
+    """E|X - X'| / 2 of two independent counts, to six digits.
 
     The hypergeometric function of the closed form is the integral over all angles a of
     `cos²a · (1 - w·sin²a)^(volume / excess - 1)`; in y = log tan a it is smooth and falls off

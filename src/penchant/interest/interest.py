@@ -86,13 +86,9 @@ class Interest:
                 f"Can't cut {self.steps} known steps at {steps}; give 1 to {self.steps}."
             )
         kept = self._keep(self.step_N < steps)
-        found_K = kept.count_NK.any(axis=0)
-        return replace(
-            kept,
-            kinds_K=tuple(kind for kind, found in zip(self.kinds_K, found_K, strict=True) if found),
-            steps=steps,
-            count_NK=kept.count_NK[:, found_K],
-        )
+        found = np.flatnonzero(kept.count_NK.any(axis=0))
+        kinds_K = tuple(self.kinds_K[k] for k in found)
+        return replace(kept, kinds_K=kinds_K, steps=steps, count_NK=kept.count_NK[:, found])
 
     def only(self, row_U: npt.NDArray[np.int64]) -> "Interest":
         """The users at rows `row_U`, in that order."""

@@ -40,7 +40,7 @@ class Boosted:
     cutoffs: int = 3  # training cutoffs for each window
     spacing: int = 4  # steps between them
     least_cutoff: int = 12  # steps a training cutoff should have before it
-    warm_share: float = 0.4  # of cells with a past, drawn for training
+    warm_share: float = 0.25  # of cells with a past, drawn for training
     cold_share: float = 0.1  # of cells without one
     most_cells: int = 400_000  # drawn at one cutoff
     rounds: int = 80  # trees of the plain chance model

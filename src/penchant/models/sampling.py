@@ -44,7 +44,8 @@ class Sample:
 
     def thinned(self, every: int) -> "Sample":
         """Each `every`-th cell."""
-        return Sample(self.feature_NF[::every], self.count_N[::every], self.weight_N[::every])
+        feature_NF = np.ascontiguousarray(self.feature_NF[::every])
+        return Sample(feature_NF, self.count_N[::every].copy(), self.weight_N[::every].copy())
 
     @staticmethod
     def join(samples: "list[Sample]") -> "Sample":

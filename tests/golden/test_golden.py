@@ -1,0 +1,32 @@
+"""Forecasts stay what they were, unless a change means to move them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from golden.renew import FOLDER, numbers_of, path_of
+from penchant.models import RECIPES
+
+TOLERANCE = {"boosted": 1e-4}  # LightGBM's sums differ between CPUs
+SIX_DIGITS = 1e-5
+RENEW = "If this was meant, run: PYTHONPATH=src python -m tests.golden.renew"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_forecast_is_what_it_was(name):
+    assert path_of(name).exists(), f"{name} has no golden numbers yet. {RENEW} {name}"
+    golden, found = json.loads(path_of(name).read_text()), numbers_of(name)
+    assert list(found) == list(golden)
+    for part, numbers in golden.items():
+        np.testing.assert_allclose(
+            found[part],
+            numbers,
+            rtol=TOLERANCE.get(name, SIX_DIGITS),
+            atol=1e-6,
+            err_msg=f"The {part} of {name} moved. {RENEW} {name}",
+        )
+
+
+def test_every_golden_file_is_of_a_recipe():
+    assert {path.stem for path in FOLDER.glob("*.json")} <= set(RECIPES)
