@@ -64,12 +64,14 @@ def _section(section: Section) -> list[str]:
         parts += ["### Failed", "\n".join(lines)]
     parts.append(f"### Cutoff {headline}")
     parts += [tables.metric_table(rows, at, metric) for metric in HEADLINES]
-    parts += [f"### Cutoff {headline}: paired differences", tables.difference_table(rows, at)]
+    if any(" - " in model for model in rows.values(*at, c.MODEL)):
+        parts += [f"### Cutoff {headline}: paired differences", tables.difference_table(rows, at)]
     if len(section.cutoffs) > 1:
         cutoffs, mean = ", ".join(map(str, section.cutoffs)), (name, MEAN)
         parts.append(f"### Mean over the cutoffs {cutoffs}")
         parts += [tables.metric_table(rows, mean, metric) for metric in HEADLINES]
-        parts += ["### The same: paired differences", tables.difference_table(rows, mean)]
+        if any(" - " in model for model in rows.values(*mean, c.MODEL)):
+            parts += ["### The same: paired differences", tables.difference_table(rows, mean)]
     parts += [f"### Cutoff {headline}: costs", tables.cost_table(rows, at)]
     parts.append(f"### Cutoff {headline}: every metric")
     windows = [window for window in rows.values(*at, c.WINDOW) if window != ALL]

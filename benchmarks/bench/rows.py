@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from penchant import columns as c
 from penchant.evaluation.ledger import ALL
-from penchant.evaluation.result import CUTOFFS, Backtest
+from penchant.evaluation.result import Backtest
 
 MEAN = "mean"  # the cutoff of a mean over cutoffs
 DIGITS = 6  # significant ones in the file
@@ -75,12 +75,14 @@ def score_rows(result: Backtest) -> list[Row]:
 
 def mean_rows(result: Backtest, dataset: str) -> list[Row]:
     """Every metric's mean over the cutoffs that have it; a mean over one cutoff is none."""
-    return [
+    models = list(dict.fromkeys(result.table[c.MODEL].to_pylist()))
+    rows = [
         Row(dataset, MEAN, at[c.WINDOW], at[c.MODEL], metric, at[c.VALUE], at[c.LOW], at[c.HIGH])
         for metric in dict.fromkeys(result.table[c.METRIC].to_pylist())
         for at in result.leaderboard(metric).to_pylist()
-        if at[CUTOFFS] > 1
+        if at[c.CUTOFFS] > 1
     ]
+    return sorted(rows, key=lambda row: models.index(row.model))
 
 
 def difference_rows(
@@ -115,7 +117,11 @@ def ratio_rows(
 def write_rows(rows: Iterable[Row], path: Path) -> None:
     """Write rows as a JSON list, a row a line; what isn't finite becomes null."""
     lines = [
-        json.dumps({name: _rounded(value) for name, value in asdict(row).items()}, allow_nan=False)
+        json.dumps(
+            {name: _rounded(value) for name, value in asdict(row).items()},
+            allow_nan=False,
+            separators=(",", ":"),
+        )
         for row in rows
     ]
     path.parent.mkdir(parents=True, exist_ok=True)

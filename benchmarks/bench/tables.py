@@ -110,13 +110,13 @@ def goal_table(rows: Rows) -> str:
 
 
 def _best(line: Iterable[Row | None]) -> Row | None:
-    """The row nearest to a perfect forecast's value."""
+    """The row nearest to a perfect forecast's value, of two or more."""
     off = [
         (distance(row.metric, row.value), row)
         for row in line
         if row is not None and row.value is not None
     ]
-    return min(off, key=lambda pair: pair[0])[1] if off else None
+    return min(off, key=lambda pair: pair[0])[1] if len(off) > 1 else None
 
 
 def _ties(row: Row | None, best: Row | None) -> bool:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
+from penchant import columns as c
 from penchant import console
-from penchant.console import EXIT_FINDINGS, aside, out, progress, refusing, say_json
+from penchant.console import EXIT_FINDINGS, aside, out, progress, refusing, say, say_json
 
 if TYPE_CHECKING:
     from penchant.evaluation.result import Backtest
@@ -45,7 +47,7 @@ def init(
         if json:
             say_json({"path": path})
         else:
-            out.print(f"Wrote {path}. Name your files in it, then run `penchant ingest`.")
+            say(f"Wrote {path}. Name your files in it, then run `penchant ingest` beside it.")
 
 
 @app.command()
@@ -74,7 +76,7 @@ def ingest(
         console.table("Ingested", ("source", "sent", "accepted", "duplicate", "quarantined"), rows)
         for path, receipt in receipts.items():
             for reason, count in receipt.reasons.items():
-                out.print(f"{count:,} rows of {path} are in quarantine: {reason}")
+                say(f"{path}: {count:,} in quarantine, {reason}")
 
 
 @app.command()
@@ -90,13 +92,16 @@ def check(config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
         else:
             tables = facts.pop("tables")
             rows = [(name, count) for name, count in tables.items()]
-            rows += [(name, value) for name, value in facts.items() if isinstance(value, int)]
-            rows += [(f"{row['kind']} events", row["rows"]) for row in facts.get("kinds", [])]
+            rows += [(f"{row[c.KIND]} events", row["rows"]) for row in facts.get("kinds", [])]
+            numbers = {name: value for name, value in facts.items() if isinstance(value, int)}
+            rows += [(name.replace("_", " "), value) for name, value in numbers.items()]
             console.table("The store", ("what", "count"), rows)
-            out.print("From {} to {}.".format(*(facts["span"] or ("–", "–"))))
+            if facts["span"]:
+                say("Events from {} to {}.".format(*facts["span"]))
             for finding in findings:
-                out.print(f"[{'red' if finding.serious else 'yellow'}]•[/] {finding.what}")
-            out.print("Something would spoil a forecast." if serious else "Ready to forecast.")
+                colour = "red" if finding.serious else "yellow"
+                out.print(f"[{colour}]•[/] {escape(finding.what)}", soft_wrap=True)
+            say("Something would spoil a forecast." if serious else "Ready to forecast.")
         if serious:
             raise typer.Exit(EXIT_FINDINGS)
 
@@ -122,7 +127,7 @@ def fit(
         if json:
             say_json({**facts, "path": workspace.model_folder})
         else:
-            out.print(
+            say(
                 f"Fitted {name} to {users:,} customers, {topics} topics and "
                 f"{history.interest.step.plural(steps)}; saved in {workspace.model_folder}."
             )
@@ -151,8 +156,8 @@ def backtest(
                 }
             )
             return
-        _print_leaderboard(result)
-        out.print(f"Tables in {workspace.backtest_folder}; `penchant report` draws them.")
+        _print_leaderboard(result, workspace.task.step)
+        say(f"Tables in {workspace.backtest_folder}; `penchant report` draws them.")
 
 
 @app.command()
@@ -175,12 +180,12 @@ def forecast(
         if json:
             say_json({"model": name, "rows": rows, "path": workspace.forecast_path, "top": shown})
             return
-        names = ("customer", "weeks", "topic", "chance", "volume", "80 % low", "high")
-        keys = ("user", "window", "topic", "chance", "volume", "low", "high")
+        names = ("customer", f"{made.step}s", "topic", "chance", "volume", "80 % low", "high")
+        keys = (c.USER, c.WINDOW, c.TOPIC, c.CHANCE, c.VOLUME, c.LOW, c.HIGH)
         console.table(
             f"Likeliest topics, by {name}", names, [[row[key] for key in keys] for row in shown]
         )
-        out.print(f"All {rows:,} rows are in {workspace.forecast_path}.")
+        say(f"All {rows:,} rows are in {workspace.forecast_path}.")
 
 
 @app.command()
@@ -196,7 +201,7 @@ def report(config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
         if json:
             say_json({"path": path})
         else:
-            out.print(f"Wrote {path}; open it in a browser.")
+            say(f"Wrote {path}; open it in a browser.")
 
 
 @app.command()
@@ -216,7 +221,7 @@ def demo(
             )
             return
         facts = shown.facts
-        out.print(
+        say(
             f"\n{facts['households']:,} households, {facts['purchases']:,} purchases in "
             f"{facts['topics']} topics over {facts['weeks']} weeks; forecast from "
             f"{facts['first_day_forecast']} on by {shown.model}, the best at past cutoffs:"
@@ -233,8 +238,8 @@ def demo(
             ),
             [tuple(row.values()) for row in rows],
         )
-        out.print(f"Open the report: [bold]{shown.report}[/]", soft_wrap=True)
-        out.print(f"Go on with: penchant forecast -c {facts['settings']} --customer 1")
+        say(f"Open the report: {shown.report}")
+        say(f"Go on with: penchant forecast -c {facts['settings']} --customer 1")
 
 
 @app.command()
@@ -268,21 +273,23 @@ def _backtested(
         return pipeline.run_backtest(workspace, history, models, cutoffs=cutoffs, progress=advance)
 
 
-def _print_leaderboard(result: "Backtest") -> None:
+def _print_leaderboard(result: "Backtest", step: str) -> None:
     """Print one table for each shown metric: models as rows, windows as columns."""
     for metric in SHOWN:
         board = result.leaderboard(metric).to_pylist()
-        windows = list(dict.fromkeys(row["window"] for row in board))
-        models = list(dict.fromkeys(row["model"] for row in board))
-        cells = {(row["model"], row["window"]): row for row in board}
+        windows = list(dict.fromkeys(row[c.WINDOW] for row in board))
+        models = list(dict.fromkeys(row[c.MODEL] for row in board))
+        cells = {(row[c.MODEL], row[c.WINDOW]): row for row in board}
         rows = [(model, *(_cell(cells.get((model, w))) for w in windows)) for model in models]
-        console.table(metric.replace("_", " "), ("model", *(f"{w} ahead" for w in windows)), rows)
-    for failure in result.failures.to_pylist():
-        aside.print(f"[red]{failure['model']} failed[/] at {failure['cutoff']}: {failure['error']}")
+        names = (c.MODEL, *(f"{step}s {w}" for w in windows))
+        console.table(metric.replace("_", " "), names, rows)
+    for row in result.failures.to_pylist():
+        why = escape(f"{step} {row[c.CUTOFF]}: {row['error']}")
+        aside.print(f"[red]{row[c.MODEL]} failed[/] at {why}", soft_wrap=True)
 
 
 def _cell(row: dict[str, Any] | None) -> str:
-    if row is None or row["value"] is None:
+    if row is None or row[c.VALUE] is None:
         return "–"
-    spread = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
-    return f"{row['value']:.3f}{spread}"
+    spread = "" if row[c.LOW] is None else f" [{row[c.LOW]:.3f}, {row[c.HIGH]:.3f}]"
+    return f"{row[c.VALUE]:.3f}{spread}"

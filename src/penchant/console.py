@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -38,6 +39,11 @@ def as_json(value: Any) -> str:
     return json.dumps(value, default=plain, indent=2, allow_nan=False)
 
 
+def say(text: str) -> None:
+    """Write a sentence to standard output, as it is: brackets stay, and paths are not broken."""
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def say_json(value: Any) -> None:
     """Write a result as JSON to standard output."""
     sys.stdout.write(as_json(value) + "\n")
@@ -57,7 +63,8 @@ def refuse(error: PenchantError, json_wanted: bool) -> NoReturn:
     if json_wanted:
         say_json({"error": str(error), "type": type(error).__name__})
     else:
-        aside.print(f"[bold red]Stopped:[/] {error}", highlight=False, soft_wrap=True)
+        message = f"[bold red]Stopped:[/] {escape(str(error))}"
+        aside.print(message, highlight=False, soft_wrap=True)
     raise SystemExit(EXIT_REFUSED)
 
 
@@ -68,7 +75,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
         numeric = bool(rows) and not isinstance(rows[0][place], str)
         drawn.add_column(column, justify="right" if numeric else "left")
     for row in rows:
-        drawn.add_row(*(written(value) for value in row))
+        drawn.add_row(*(escape(written(value)) for value in row))
     out.print(drawn)
 
 
@@ -83,14 +90,18 @@ def written(value: Any) -> str:
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Progress]:
-    """Show a bar on standard error, with one task added; it vanishes when done."""
+    """Show a bar on standard error, with one task added; it vanishes when done.
+
+    Where standard error is no terminal there is none.
+    """
     shown = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn() if total else TextColumn(""),
         TimeElapsedColumn(),
         console=aside,
         transient=True,
+        disable=not aside.is_terminal,
     )
     with shown:
         shown.add_task(what, total=total)

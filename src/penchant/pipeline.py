@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -25,7 +26,7 @@ from penchant.data.quarantine import Receipt
 from penchant.data.reading import Source
 from penchant.data.step import Step
 from penchant.data.store import Store
-from penchant.errors import DataError, PenchantError, RecipeError, suggest
+from penchant.errors import DataError, HistoryError, PenchantError, RecipeError, suggest
 from penchant.evaluation.backtest import Progress, backtest, possible_cutoffs
 from penchant.evaluation.result import Backtest
 from penchant.interest.artifact import load_model, save_model
@@ -38,6 +39,7 @@ from penchant.models import RECIPES, TYPES
 from penchant.settings import FILE, Settings, TopicSettings, load_settings
 
 Tell = Callable[[str], None]  # what is being done now
+SHOWN = 3  # customers, where none is named
 
 
 def _silent(_: str) -> None:
@@ -153,6 +155,18 @@ def store_history(
 
     Without `topics`, for instance those a model was fitted to, they are chosen.
     """
+    try:
+        return _store_history(store, step, choice, topics)
+    except duckdb.Error as error:
+        raise DataError(
+            f"The store '{store.path}' can't be read: {str(error).splitlines()[0]} "
+            "`penchant check` says which files are damaged."
+        ) from error
+
+
+def _store_history(
+    store: Store, step: Step, choice: TopicSettings, topics: Topics | None
+) -> History:
     span = store.span
     if span is None:
         raise DataError("The store holds no events. Run `penchant ingest` with some.")
@@ -181,9 +195,16 @@ def store_history(
 def workspace_history(workspace: Workspace, topics: Topics | None = None) -> History:
     """Build the history of a workspace's store."""
     asked = workspace.settings
-    return store_history(
+    history = store_history(
         workspace.store(), step=asked.forecast.step, choice=asked.topics, topics=topics
     )
+    kinds, target = history.interest.kinds_K, asked.forecast.target
+    if not set(target) & set(kinds):
+        raise HistoryError(
+            f"No event is of the kind forecast, {', '.join(target)}. {suggest(target[0], kinds)} "
+            f"Set the target under [forecast] in {FILE}."
+        )
+    return history
 
 
 def read_history(
@@ -293,18 +314,21 @@ def check(workspace: Workspace) -> tuple[dict[str, Any], tuple[Finding, ...]]:
     store = workspace.store()
     counts, span = store.counts, store.span
     findings = [Finding(damage, True) for damage in store.verify()]
-    facts: dict[str, Any] = {"tables": counts, "span": [str(at) for at in span or ()]}
+    facts: dict[str, Any] = {"tables": counts, "span": [str(at.date()) for at in span or ()]}
+    if findings:
+        return facts, tuple(findings)
     if not counts["events"]:
-        return facts, (*findings, Finding("The store holds no events.", True))
+        return facts, (
+            Finding("The store holds no events. Run `penchant ingest` with some.", True),
+        )
     events = store.events()
     facts["customers"] = int(events[c.USER].nunique().execute())
     facts["items"] = int(events[c.ITEM].nunique().execute())
     facts["kinds"] = events.group_by(c.KIND).agg(rows=events.count()).to_pandas().to_dict("records")
-    if not set(workspace.task.target) & {row[c.KIND] for row in facts["kinds"]}:
-        target = ", ".join(workspace.task.target)
-        findings.append(Finding(f"No event is of the kind forecast: {target}.", True))
     if counts["quarantine"]:
-        findings.append(Finding(f"{counts['quarantine']:,} rows are in quarantine.", False))
+        where = store.path / "quarantine"
+        message = f"{counts['quarantine']:,} rows are in quarantine, each with its reason: {where}."
+        findings.append(Finding(message, False))
     try:
         history = workspace_history(workspace)
     except PenchantError as error:
@@ -345,7 +369,7 @@ def best_model(result: Backtest) -> str:
 def top_table(forecast: Forecast, k: int, users: Sequence[str] = ()) -> pa.Table:
     """The likeliest topics of some users, or of the first few."""
     if not users:
-        return forecast.only(np.arange(min(5, len(forecast.users_U)))).top(k)
+        return forecast.only(np.arange(min(SHOWN, len(forecast.users_U)))).top(k)
     known = {user: row for row, user in enumerate(forecast.users_U.tolist())}
     strange = [user for user in users if user not in known]
     if strange:

@@ -134,7 +134,7 @@ def _convert(hint: Any, value: Any, at: str) -> Any:
         return _build(hint, value, f"{at}.")  # type: ignore[arg-type]  # a dataclass is a type
     if hint is Step:
         if value not in list(Step):
-            raise SettingsError(f"'{at}' in {FILE}: {suggest(str(value), [s.value for s in Step])}")
+            raise _wrong(at, "day, week or month", value)
         return Step(value)
     if type(value) is not hint:
         raise _wrong(at, {int: "a whole number", str: "text"}.get(hint, hint.__name__), value)

@@ -41,7 +41,7 @@ def test_every_metric_of_every_cutoff_window_and_model_is_there(found):
 
 
 def test_the_cutoff_has_its_date(found, history):
-    dates = set(found.table[result.DATE].to_pylist())
+    dates = set(found.table[c.DATE].to_pylist())
     assert dates == {history.until(cutoff).cutoff_date for cutoff in CUTOFFS}
 
 
@@ -58,7 +58,7 @@ def test_values_lie_in_their_intervals(found):
 def test_the_better_model_leads_and_clearly(found):
     board = found.leaderboard("average_precision").to_pylist()
     assert [row[c.MODEL] for row in board] == ["steady", "popularity"] * 2
-    assert {row[result.CUTOFFS] for row in board} == {2}
+    assert {row[c.CUTOFFS] for row in board} == {2}
     assert all(row[c.LOW] <= row[c.VALUE] <= row[c.HIGH] for row in board)
     losses = found.leaderboard("cross_entropy").to_pylist()
     assert losses[0][c.MODEL] == "steady"
@@ -76,7 +76,7 @@ def test_reliability_adds_up_to_all_cells(found):
     mine = found.reliability.filter(
         (pc.field(c.MODEL) == "steady") & (pc.field(c.CUTOFF) == 32) & (pc.field(c.WINDOW) == "5-8")
     )
-    assert pc.sum(mine[result.CELLS]).as_py() == 120 * 12
+    assert pc.sum(mine[c.CELLS]).as_py() == 120 * 12
     assert (mine[c.LOW].to_numpy() <= mine[c.CHANCE].to_numpy() + 1e-6).all()
     assert (mine[c.CHANCE].to_numpy() <= mine[c.HIGH].to_numpy() + 1e-6).all()
 
@@ -86,16 +86,16 @@ def test_demand_shows_what_sold_beside_what_was_forecast(found, history):
         (pc.field(c.MODEL) == "steady") & (pc.field(c.CUTOFF) == 32) & (pc.field(c.WINDOW) == "1-4")
     )
     actual_T = history.interest.count_UT(TASK.target, 32, 36).sum(axis=0)
-    assert mine[result.ACTUAL].to_pylist() == actual_T.tolist()
+    assert mine[c.ACTUAL].to_pylist() == actual_T.tolist()
     expected = rates(120, 12).sum(axis=0) * 4
-    np.testing.assert_allclose(mine[result.MEAN].to_numpy(), expected, rtol=0.5)
+    np.testing.assert_allclose(mine[c.MEAN].to_numpy(), expected, rtol=0.5)
     assert (mine[c.LOW].to_numpy() <= mine[c.HIGH].to_numpy()).all()
 
 
 def test_a_failing_recipe_is_listed_and_the_others_go_on(found):
     failures = found.failures.to_pylist()
     assert [(row[c.MODEL], row[c.CUTOFF]) for row in failures] == [("broken", 24), ("broken", 32)]
-    assert failures[0][result.ERROR] == "ZeroDivisionError: no such luck"
+    assert failures[0][c.ERROR] == "ZeroDivisionError: no such luck"
 
 
 def test_only_if_all_fail_is_that_an_error(history):
@@ -137,7 +137,7 @@ def test_users_unknown_at_the_cutoff_are_scored_only_in_a_panel(history):
         backtest(history, {"steady": Steady()}, TASK, [2], panel=panel, draws=20)
         for panel in (False, True)
     )
-    cells = [pc.sum(found.reliability[result.CELLS]).as_py() for found in (known, everyone)]
+    cells = [pc.sum(found.reliability[c.CELLS]).as_py() for found in (known, everyone)]
     assert cells[0] < cells[1] == 2 * 120 * 12
 
 

@@ -16,7 +16,7 @@ from penchant.dashboard.drawing import (
     value_axis,
 )
 from penchant.dashboard.hindsight import MISSING
-from penchant.dashboard.scores import CELLS, FREQUENCY, Past, Row
+from penchant.dashboard.scores import Past, Row
 
 LEAST, MOST = 7, 26  # diameter of a bubble, in pixels
 
@@ -37,13 +37,13 @@ def _pooled(rows: list[Row]) -> list[tuple[float, float, int]]:
     """Bins of all cutoffs, pooled: mean chance, frequency, cells."""
     bins: dict[float, list[Row]] = {}
     for row in rows:
-        if row[CELLS] and row[c.CHANCE] is not None and row[FREQUENCY] is not None:
+        if row[c.CELLS] and row[c.CHANCE] is not None and row[c.FREQUENCY] is not None:
             bins.setdefault(round(row[c.LOW], 9), []).append(row)
     pooled = []
     for low in sorted(bins):
-        cells = sum(row[CELLS] for row in bins[low])
-        chance = sum(row[c.CHANCE] * row[CELLS] for row in bins[low]) / cells
-        frequency = sum(row[FREQUENCY] * row[CELLS] for row in bins[low]) / cells
+        cells = sum(row[c.CELLS] for row in bins[low])
+        chance = sum(row[c.CHANCE] * row[c.CELLS] for row in bins[low]) / cells
+        frequency = sum(row[c.FREQUENCY] * row[c.CELLS] for row in bins[low]) / cells
         pooled.append((chance, frequency, cells))
     return pooled
 

@@ -24,7 +24,7 @@ from penchant.dashboard.drawing import (
     tooltip,
     value_axis,
 )
-from penchant.dashboard.scores import ACTUAL, MEAN, Past, Row
+from penchant.dashboard.scores import Past, Row
 
 MOST_POINTS = 300  # topics in a scatter
 CHOICES = 15  # topics to follow over cutoffs
@@ -61,7 +61,7 @@ def hindsight(past: Past) -> Section:
     )
     size: dict[str, float] = {}
     for row in rows:
-        size[row[c.TOPIC]] = size.get(row[c.TOPIC], 0) + row[ACTUAL]
+        size[row[c.TOPIC]] = size.get(row[c.TOPIC], 0) + row[c.ACTUAL]
     largest = sorted(size, key=lambda topic: (-size[topic], topic))[:CHOICES]
     followed = tuple(
         (topic, topic_chart(past, k, topic, [row for row in rows if row[c.TOPIC] == topic]))
@@ -82,7 +82,7 @@ def _latest(rows: list[Row], window: str) -> list[Row]:
 
 
 def _holds(row: Row) -> bool:
-    return bool(row[c.LOW] <= row[ACTUAL] <= row[c.HIGH])
+    return bool(row[c.LOW] <= row[c.ACTUAL] <= row[c.HIGH])
 
 
 def _part(rows: list[Row]) -> float | None:
@@ -91,7 +91,7 @@ def _part(rows: list[Row]) -> float | None:
 
 def scatter_chart(past: Past, model: str, window: str, rows: list[Row]) -> Chart:
     """Each topic's forecast total and actual total in one window after one cutoff."""
-    shown = sorted(rows, key=lambda row: (-row[MEAN], row[c.TOPIC]))[:MOST_POINTS]
+    shown = sorted(rows, key=lambda row: (-row[c.MEAN], row[c.TOPIC]))[:MOST_POINTS]
     cutoff = numbers.day(past.dates[shown[0][c.CUTOFF]])
     return Chart(
         f"scatter-{past.windows.index(window)}",
@@ -108,7 +108,7 @@ def scatter_chart(past: Past, model: str, window: str, rows: list[Row]) -> Chart
 
 def _written(row: Row) -> tuple[Cell, ...]:
     span = numbers.span(row[c.LOW], row[c.HIGH])
-    return row[MEAN], span, row[ACTUAL], "yes" if _holds(row) else "no"
+    return row[c.MEAN], span, row[c.ACTUAL], "yes" if _holds(row) else "no"
 
 
 def _scatter_option(shown: list[Row]) -> Option:
@@ -116,10 +116,10 @@ def _scatter_option(shown: list[Row]) -> Option:
         ("inside the 80 % interval", "$blue", "circle", [r for r in shown if _holds(r)]),
         ("outside", "$orange", "diamond", [r for r in shown if not _holds(r)]),
     )
-    values = [max(v, FLOOR) for r in shown for v in (r[MEAN], r[ACTUAL], r[c.LOW], r[c.HIGH])]
+    values = [max(v, FLOOR) for r in shown for v in (r[c.MEAN], r[c.ACTUAL], r[c.LOW], r[c.HIGH])]
     series = [diagonal(min(values), max(values))]
     for name, colour, symbol, found in groups:
-        bars = [(max(r[MEAN], FLOOR), max(r[c.LOW], FLOOR), max(r[c.HIGH], FLOOR)) for r in found]
+        bars = [(max(r[c.MEAN], FLOOR), max(r[c.LOW], FLOOR), max(r[c.HIGH], FLOOR)) for r in found]
         marks = {
             "type": "scatter",
             "name": name,
@@ -127,7 +127,7 @@ def _scatter_option(shown: list[Row]) -> Option:
             "symbolSize": 8,
             "color": colour,
             "itemStyle": {"opacity": 0.85},
-            "data": [_point(max(r[MEAN], FLOOR), r) for r in found],
+            "data": [_point(max(r[c.MEAN], FLOOR), r) for r in found],
         }
         series += [interval_series(name, intervals(bars), colour), marks]
     inner = {"showMinLabel": False, "showMaxLabel": False}  # the ends aren't round numbers
@@ -145,11 +145,11 @@ def _scatter_option(shown: list[Row]) -> Option:
 
 def _point(place: float | str, row: Row) -> Option:
     text = (
-        f"{row[c.TOPIC]}\n{numbers.count(row[ACTUAL])} happened\n"
-        f"{numbers.volume(row[MEAN])} forecast, 80 % interval "
+        f"{row[c.TOPIC]}\n{numbers.count(row[c.ACTUAL])} happened\n"
+        f"{numbers.volume(row[c.MEAN])} forecast, 80 % interval "
         f"{numbers.span(row[c.LOW], row[c.HIGH])}"
     )
-    return {"value": [place, max(row[ACTUAL], FLOOR)], "text": text}
+    return {"value": [place, max(row[c.ACTUAL], FLOOR)], "text": text}
 
 
 def _held_table(past: Past, model: str, windows: list[str], rows: list[Row]) -> Table:
@@ -220,8 +220,8 @@ def _panel(past: Past, k: int, window: str, rows: list[Row]) -> list[Option]:
     mark = {"type": "scatter", "symbolSize": 9, "itemStyle": {"opacity": 1}, **place}
     square = {"name": FORECAST, "symbol": "rect", "color": "$orange"}
     dot = {"name": HAPPENED, "symbol": "circle", "color": "$blue"}
-    forecast = [_point(day, row) | {"value": [day, round(row[MEAN], 1)]} for day, row in dated]
-    happened = [_point(day, row) | {"value": [day, row[ACTUAL]]} for day, row in dated]
+    forecast = [_point(day, row) | {"value": [day, round(row[c.MEAN], 1)]} for day, row in dated]
+    happened = [_point(day, row) | {"value": [day, row[c.ACTUAL]]} for day, row in dated]
     return [
         interval_series(FORECAST, bars, "$orange", lineStyle=wide, **place),
         mark | square | {"data": forecast},

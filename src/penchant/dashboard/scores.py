@@ -15,10 +15,6 @@ from penchant import columns as c
 from penchant.dashboard.metrics import MAIN_METRIC, Metric, metric_of
 from penchant.interest.history import History
 
-ACTUAL = "actual"
-MEAN = "mean"
-FREQUENCY = "frequency"
-CELLS = "cells"
 POPULARITY = "popularity"
 ALL_WINDOWS = "all"
 

@@ -18,21 +18,12 @@ from penchant.evaluation.bootstrap import Difference, interval
 from penchant.evaluation.metrics import distance
 from penchant.interest.counts import Doubles
 
-DATE = "date"  # first day after the cutoff
-DRAWS = "draws"
-ERROR = "error"
-ACTUAL = "actual"
-MEAN = "mean"
-FREQUENCY = "frequency"
-CELLS = "cells"
-CUTOFFS = "cutoffs"
-
 _WHERE = [(c.MODEL, pa.string()), (c.CUTOFF, pa.int32()), (c.WINDOW, pa.string())]
 SCORES_SCHEMA = pa.schema(
     [
         (c.DATASET, pa.string()),
         (c.CUTOFF, pa.int32()),  # steps from the history's origin
-        (DATE, pa.date32()),
+        (c.DATE, pa.date32()),
         (c.WINDOW, pa.string()),  # `all` for the costs of a fit
         (c.MODEL, pa.string()),
         (c.METRIC, pa.string()),
@@ -42,7 +33,7 @@ SCORES_SCHEMA = pa.schema(
     ]
 )
 REPLICATES_SCHEMA = pa.schema(
-    [*_WHERE, (c.METRIC, pa.string()), (DRAWS, pa.list_(pa.float32()))]  # values under each draw
+    [*_WHERE, (c.METRIC, pa.string()), (c.DRAWS, pa.list_(pa.float32()))]  # values under each draw
 )
 RELIABILITY_SCHEMA = pa.schema(
     [
@@ -50,21 +41,23 @@ RELIABILITY_SCHEMA = pa.schema(
         (c.LOW, pa.float64()),  # the bin's ends
         (c.HIGH, pa.float64()),
         (c.CHANCE, pa.float64()),  # mean forecast in the bin
-        (FREQUENCY, pa.float64()),  # part of its cells that were active
-        (CELLS, pa.int64()),
+        (c.FREQUENCY, pa.float64()),  # part of its cells that were active
+        (c.CELLS, pa.int64()),
     ]
 )
 DEMAND_SCHEMA = pa.schema(
     [
         *_WHERE,
         (c.TOPIC, pa.string()),
-        (ACTUAL, pa.float64()),
-        (MEAN, pa.float64()),
+        (c.ACTUAL, pa.float64()),
+        (c.MEAN, pa.float64()),
         (c.LOW, pa.int64()),  # 80 % interval
         (c.HIGH, pa.int64()),
     ]
 )
-FAILURES_SCHEMA = pa.schema([(c.MODEL, pa.string()), (c.CUTOFF, pa.int32()), (ERROR, pa.string())])
+FAILURES_SCHEMA = pa.schema(
+    [(c.MODEL, pa.string()), (c.CUTOFF, pa.int32()), (c.ERROR, pa.string())]
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +87,7 @@ class Backtest:
                     value = float(np.mean([value for value, _ in found.values()]))
                     board.append((window, model, value, low, high, len(found)))
             rows += sorted(board, key=lambda row: distance(metric, row[2]))
-        names = (c.WINDOW, c.MODEL, c.VALUE, c.LOW, c.HIGH, CUTOFFS)
+        names = (c.WINDOW, c.MODEL, c.VALUE, c.LOW, c.HIGH, c.CUTOFFS)
         columns = zip(*rows, strict=True) if rows else [()] * len(names)
         return pa.table(
             {
@@ -150,7 +143,7 @@ class Backtest:
         mine = (pc.field(c.METRIC) == metric) & (pc.field(c.WINDOW) == window)
         mine &= pc.field(c.MODEL) == model
         drawn = self.replicates.filter(mine)
-        draws = dict(zip(drawn[c.CUTOFF].to_pylist(), drawn[DRAWS].to_pylist(), strict=True))
+        draws = dict(zip(drawn[c.CUTOFF].to_pylist(), drawn[c.DRAWS].to_pylist(), strict=True))
         scores = self.table.filter(mine & pc.field(c.VALUE).is_valid())
         values = zip(scores[c.CUTOFF].to_pylist(), scores[c.VALUE].to_pylist(), strict=True)
         return {

@@ -111,6 +111,7 @@ class Boosted:
         settings = {
             "num_leaves": self.leaves,
             "max_bin": 63,
+            "bin_construct_sample_cnt": 50_000,
             "feature_fraction": 0.4,
             "bagging_fraction": 0.7 if len(label_N) > 1 else 1.0,  # 0.7 of one cell is none
             "bagging_freq": 1,

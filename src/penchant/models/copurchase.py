@@ -6,7 +6,8 @@
 * Two stages: a small linear regression of "active soon" on the cell's own past, and a ridge of
   what it leaves unexplained on the user's profile over all topics.
 All of it is a sum over users, so it is learned in blocks and applied to users never seen.
-Shapes: U users, T topics, F own-past regressors, P profile entries (2T + 1), R rank.
+Shapes: U users, T topics, F own-past regressors, P profile entries (2T + 1), R rank,
+N and M columns of any two tables.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """A block of users laid out densely, with the sums that every feature starts from.
 
-Shapes: U users, T topics, S steps, H half-lives (the last column is all of history).
+Shapes: U users, T topics, S steps, H half-lives (the last column is all of history), N entries.
 """
 
 from collections.abc import Iterator, Sequence

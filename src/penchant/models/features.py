@@ -1,7 +1,8 @@
 """What the boosted trees read of a cell: its own past, its user, its topic, and everyone else.
 
 Features of a cell come in three shapes, `UT`, `U` and `T`; a table gathers the cells asked for.
-Shapes: U users, T topics, H half-lives, W windows, N cells, F features.
+Shapes: U users, T topics, S steps, C steps of the calendar, H half-lives, W windows, P parents,
+N cells.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 Cells without a past are many and alike, so they are sampled more thinly, and weighted back; every
 cell that became active is kept.
-Shapes: U users, T topics, W windows, N cells, F features.
+Shapes: U users, T topics, W windows, C all cells of a block, N cells drawn, F features.
 """
 
 from dataclasses import dataclass
