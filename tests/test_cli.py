@@ -18,6 +18,13 @@ from penchant.data.worlds import Shop, mixed
 EXAMPLE = Path(__file__).parents[1] / "examples" / "own_shop"
 FILES = ("orders.csv", "products.csv", "penchant.toml")
 WINDOWS = ["1-4", "5-8"]
+QUICK = """
+model = "gamma_poisson"
+
+[backtest]
+cutoffs = 2
+models = ["popularity", "gamma_poisson"]
+"""
 CUSTOMERS, TOPICS = 140, 12
 
 
@@ -48,6 +55,7 @@ def fitted(tmp_path_factory):
     for name in FILES:
         shutil.copy(EXAMPLE / name, folder)
     config = folder / "penchant.toml"
+    config.write_text(config.read_text() + QUICK)
     made = {"ingest": told("ingest", "-c", config), "check": told("check", "-c", config)}
     made |= {verb: told(verb, "-c", config) for verb in ("backtest", "fit")}
     return SimpleNamespace(folder=folder, config=config, made=made)
@@ -220,9 +228,9 @@ class TestErrors:
         self.says("ingest", "order.csv", parts=("order.csv", "Did you mean 'orders.csv'?"))
 
     def test_a_column_that_is_not_there(self, shop):
-        text = Path("penchant.toml").read_text().replace('"customer"', '"client"')
-        Path("penchant.toml").write_text(text)
-        self.says("ingest", parts=("'user'", "'client'", "customer"))
+        text = Path("penchant.toml").read_text()
+        Path("penchant.toml").write_text(text.replace('event = "line"', 'event = "lines"'))
+        self.says("ingest", parts=("'event'", "'lines'", "Did you mean 'line'?"))
 
     @pytest.mark.parametrize("verb", ["check", "backtest", "fit"])
     def test_before_ingesting(self, empty, verb):

@@ -1,12 +1,17 @@
 """The examples run, and what they keep is what their scripts make."""
 
+import re
 import runpy
 import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from penchant.cli import app
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+SHOP = EXAMPLES / "own_shop"
 MOST_KB = 300
 
 
@@ -19,21 +24,48 @@ def test_forecasting_a_csv_in_python(capsys):
 
 
 def test_the_shop_is_what_its_script_makes(tmp_path):
-    shutil.copy(EXAMPLES / "own_shop" / "make.py", tmp_path)
+    shutil.copy(SHOP / "make.py", tmp_path)
     runpy.run_path(str(tmp_path / "make.py"), run_name="__main__")
     for name in ("orders.csv", "products.csv"):
-        kept = EXAMPLES / "own_shop" / name
-        assert (tmp_path / name).read_bytes() == kept.read_bytes()
+        assert (tmp_path / name).read_bytes() == (SHOP / name).read_bytes()
 
 
 @pytest.mark.parametrize("folder", [path for path in EXAMPLES.iterdir() if path.is_dir()])
 def test_an_example_is_small(folder):
-    size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
-    assert size <= MOST_KB * 1000
+    assert sum(path.stat().st_size for path in folder.glob("*.*")) <= MOST_KB * 1000
 
 
-def test_the_readme_shows_the_shop_as_it_is():
-    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
-    for name, lines in (("orders.csv", 4), ("products.csv", 4)):
-        kept = (EXAMPLES / "own_shop" / name).read_text(encoding="utf-8").splitlines()
-        assert "\n".join(kept[:lines]) in readme
+class TestReadme:
+    """What the README shows is what the example holds, and it runs."""
+
+    def blocks(self, language):
+        readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+        return re.findall(rf"^```{language}\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+
+    def test_shows_the_shop_as_it_is(self):
+        for name in ("orders.csv", "products.csv"):
+            kept = (SHOP / name).read_text(encoding="utf-8").splitlines()
+            assert "\n".join(kept[:4]) + "\n" in self.blocks("csv")
+        assert self.blocks("toml") == [(SHOP / "penchant.toml").read_text(encoding="utf-8")]
+
+    def test_its_commands_lead_to_a_report(self, tmp_path, monkeypatch):
+        folder = tmp_path / "shop"
+        shutil.copytree(SHOP, folder)
+        monkeypatch.chdir(folder)
+        lines = "".join(self.blocks("sh")).splitlines()
+        commands = [line.split("#")[0].split() for line in lines if line.startswith("penchant")]
+        verbs = ["ingest", "check", "backtest", "fit", "forecast", "report"]
+        assert [words[1] for words in commands] == verbs
+        for words in commands:
+            result = CliRunner().invoke(app, words[1:])
+            assert result.exit_code == 0, result.output
+        assert (folder / ".penchant" / "report.html").is_file()
+
+    def test_its_python_runs(self, monkeypatch, capsys):
+        monkeypatch.chdir(SHOP)
+        (code,) = self.blocks("python")
+        with pytest.warns(UserWarning, match="3 of 7,302 rows are left out"):
+            exec(code, {})
+        shown = capsys.readouterr().out
+        assert "Espresso" in shown
+        assert "popularity" in shown

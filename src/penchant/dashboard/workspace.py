@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from penchant.dashboard.block import NextStep
-from penchant.dashboard.report import Report, write_report
+from penchant.dashboard.report import Report, write_backtest_page, write_report
+from penchant.dashboard.scores import Past
+from penchant.evaluation.result import Backtest
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.pipeline import Workspace, forecast, last_backtest, saved_model, workspace_history
@@ -46,3 +48,11 @@ def report_of(workspace: Workspace, history: History, made: Forecast, model: str
     )
     write_report(report, workspace.report_path)
     return workspace.report_path
+
+
+def backtest_page(workspace: Workspace, history: History, result: Backtest) -> Path:
+    """Write what a backtest found as a page beside its tables."""
+    past = Past.of(history, result.table, result.reliability, result.demand)
+    path = workspace.backtest_folder / "backtest.html"
+    write_backtest_page(f"Past forecasts of {workspace.settings.name}", past, path)
+    return path
