@@ -3,21 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
-from penchant import columns as c
-from penchant.data.step import Step
+from models.shops import TASK, history_of
 from penchant.evaluation.case import Case
 from penchant.interest import counts
-from penchant.interest.calendar import Calendar
-from penchant.interest.history import History, population_of
-from penchant.interest.interest import Interest
+from penchant.interest.history import History
 from penchant.interest.model import make_forecast
 from penchant.interest.outcome import outcome
-from penchant.interest.task import Task, Window
-from penchant.interest.topics import Topics
+from penchant.interest.task import Task
 
-TASK = Task(windows=(Window(0, 4), Window(4, 8)))
 CUTOFF = 32
 
 
@@ -26,31 +20,6 @@ def rates(users: int, topics: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     taste_UT = rng.dirichlet(np.full(topics, 0.4), size=users)
     return taste_UT * rng.gamma(2.0, 0.3, size=(users, 1))
-
-
-def history_of(count_UTS: np.ndarray) -> History:
-    """A history of purchases with these counts."""
-    users, topics, steps = count_UTS.shape
-    names_T = np.array([f"topic {t:03d}" for t in range(topics)])
-    u, t, s = (a.astype(np.int32) for a in np.nonzero(count_UTS))
-    count_N = count_UTS[u, t, s].astype(np.float32)
-    interest = Interest(
-        users_U=np.array([f"user {i:05d}" for i in range(users)]),
-        topics_T=names_T,
-        kinds_K=("purchase",),
-        step=Step.WEEK,
-        origin=2000,
-        steps=steps,
-        user_N=u,
-        topic_N=t,
-        step_N=s,
-        count_NK=count_N[:, None],
-        money_N=count_N * 2,
-    )
-    items = pa.table({c.ITEM: names_T, c.TOPIC: np.arange(topics, dtype=np.int32)})
-    topics_ = Topics(names_T, np.array(["all"] * topics), items, 1)
-    calendar = Calendar(np.zeros((topics, 0), np.float32), np.zeros(0, np.float32))
-    return History(interest, population_of(interest), topics_, calendar)
 
 
 def shop(users: int = 60, topics: int = 12, steps: int = 40, seed: int = 0) -> History:
