@@ -8,6 +8,7 @@ import pytest
 from models.shops import history_of, lopsided
 from penchant.errors import HistoryError
 from penchant.interest.calendar import Calendar
+from penchant.interest.history import population_of
 from penchant.interest.outcome import outcome
 from penchant.interest.task import Task, Window
 from penchant.models import Boosted, GammaPoisson
@@ -61,3 +62,36 @@ def test_a_shop_where_nobody_buys_twice_in_a_window_is_served():
     forecast = QUICK.fit(history, NEXT).predict(history)
     np.testing.assert_allclose(forecast.volume_UTW, forecast.chance_UTW, rtol=0.02)
     assert 0.2 < forecast.volume_UTW.mean() / count_UTS.mean() < 2
+
+
+def test_it_reads_views_where_purchases_are_forecast():
+    """Each purchase is viewed the week before; the views of the last week tell who buys next."""
+    rng = np.random.default_rng(0)
+    bought = history_of(rng.poisson(0.3, size=(80, 5, 40)))
+    interest = bought.interest
+    viewed_N = interest.step_N >= 1
+    seen = {
+        "user_N": interest.user_N[viewed_N],
+        "topic_N": interest.topic_N[viewed_N],
+        "step_N": interest.step_N[viewed_N] - 1,
+    }
+    order = np.lexsort(
+        [np.concatenate([getattr(interest, name), rows]) for name, rows in reversed(seen.items())]
+    )
+    both = replace(
+        interest,
+        kinds_K=("purchase", "view"),
+        count_NK=np.concatenate(
+            [
+                np.pad(interest.count_NK, ((0, 0), (0, 1))),
+                np.pad(interest.count_NK[viewed_N], ((0, 0), (1, 0))),
+            ]
+        )[order],
+        money_N=np.concatenate([interest.money_N, interest.money_N[viewed_N]])[order],
+        **{
+            name: np.concatenate([getattr(interest, name), rows])[order]
+            for name, rows in seen.items()
+        },
+    )
+    with_views = replace(bought, interest=both, population=population_of(both))
+    assert log_loss(QUICK, with_views, 36) < 0.5 * log_loss(QUICK, bought, 36)

@@ -25,7 +25,13 @@ from penchant.interest.model import check_topics, make_forecast
 from penchant.interest.outcome import outcome
 from penchant.interest.task import Task
 from penchant.models.dense import dense, user_blocks
-from penchant.models.features import Context, feature_table, learn_context, look_columns
+from penchant.models.features import (
+    Context,
+    feature_table,
+    learn_context,
+    look_columns,
+    other_kinds,
+)
 from penchant.models.heads import shocks_W
 from penchant.models.sampling import Look, Sample, draw, earlier_looks, fair_shares, matrix
 
@@ -69,7 +75,7 @@ class Boosted:
         return FittedBoosted(
             task,
             history.interest.topics_T,
-            learn_context(history, task),
+            learn_context(history, task, other_kinds(history, task)),
             trees,
             topic_shock_W,
             user_shock_W,

@@ -6,6 +6,7 @@ N cells.
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from penchant.models.rates import Rates, learn_rates
 Cells = npt.NDArray[np.int64]
 LAG = 4  # steps in a lag
 LAGS = 4
+OTHER_HALF_LIVES = (2.0, 8.0)  # steps
 PRIORS = ((3, 10.0), (4, 20.0), (6, 40.0))  # half-life (its place) and pseudo-events of a share
 
 
@@ -35,14 +37,20 @@ class Context:
     rates: Rates
     parent_T: npt.NDArray[np.int32]
     attributes: tuple[tuple[str, tuple[str, ...]], ...]  # of customers, with their known values
+    other_kinds: tuple[str, ...]  # of event, read beside those forecast
 
 
-def learn_context(history: History, task: Task) -> Context:
-    """Learn a context from all users of a history."""
+def other_kinds(history: History, task: Task) -> tuple[str, ...]:
+    """Kinds of event in a history beside those forecast: views, carts, returns, …."""
+    return tuple(sorted(set(history.interest.kinds_K) - set(task.target)))
+
+
+def learn_context(history: History, task: Task, others: tuple[str, ...]) -> Context:
+    """Learn a context from all users of a history; `others` are the further kinds to read."""
     copurchase = learn_copurchase(dense_blocks(history, task.target), task.windows[0].length)
     rates = learn_rates(dense_blocks(history, task.target), task.windows)
     _, parent_T = np.unique(history.topics.parent_T, return_inverse=True)
-    return Context(copurchase, rates, parent_T.astype(np.int32), _attributes(history))
+    return Context(copurchase, rates, parent_T.astype(np.int32), _attributes(history), others)
 
 
 def _attributes(history: History) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -67,6 +75,9 @@ def feature_table(
     columns: dict[str, Floats] = {}
     for part in (_cell, cadence, _shares, _money):
         columns |= {name: value_UT.ravel()[cell_N] for name, value_UT in part(dense).items()}
+    for kind, half_life in product(context.other_kinds, OTHER_HALF_LIVES):
+        other_UT = np.log1p(history.interest.decayed_UT((kind,), half_life))
+        columns[f"{kind}_{half_life:g}"] = other_UT.ravel()[cell_N]
     scores = context.copurchase.scores(dense) | _siblings(dense, context.parent_T)
     columns |= {name: value_UT.ravel()[cell_N] for name, value_UT in scores.items()}
     user = _user(dense) | people_columns(history, context)

@@ -20,6 +20,7 @@ from penchant.models.features import (
     feature_table,
     learn_context,
     look_columns,
+    other_kinds,
 )
 
 SMALL = 100_000  # cells that need no sampling
@@ -67,10 +68,10 @@ def earlier_looks(
         chosen = [latest - spacing * back for back in range(cutoffs)]
         for cutoff in [cutoff for cutoff in chosen if cutoff >= least] or [latest]:
             passed.setdefault(cutoff, []).append(w)
-    looks = []
+    looks, others = [], other_kinds(history, task)
     for cutoff in sorted(passed, reverse=True):
         past = history.until(cutoff, panel=True)
-        looks.append(Look(past, learn_context(past, task), tuple(passed[cutoff])))
+        looks.append(Look(past, learn_context(past, task, others), tuple(passed[cutoff])))
     return looks
 
 
