@@ -106,6 +106,7 @@ class TestFromCsvToReport:
     def test_backtest_puts_the_better_model_first(self, fitted):
         result = fitted.made["backtest"]
         assert result["failures"] == []
+        assert Path(result["page"]).is_file()
         board = result["leaderboard"]["average_precision"]
         best = {row[c.WINDOW]: row for row in reversed(board)}
         assert sorted(best) == WINDOWS
@@ -167,7 +168,7 @@ class TestForPeople:
         shown = run("backtest", "popularity", "--cutoffs", "1").output
         assert "average precision" in shown
         assert "weeks 5-8" in shown
-        assert "penchant report" in shown
+        assert "backtest.html" in shown
 
     def test_a_forecast_reads_as_a_table(self, shop):
         shown = run("forecast", "--customer", "C011", "--top", "1").output

@@ -3,12 +3,17 @@
 import re
 import runpy
 import shutil
+from dataclasses import is_dataclass
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from typer.testing import CliRunner
 
 from penchant.cli import app
+from penchant.data import accept
+from penchant.evaluation.metrics import METRICS
+from penchant.settings import Settings
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SHOP = EXAMPLES / "own_shop"
@@ -69,3 +74,35 @@ class TestReadme:
         shown = capsys.readouterr().out
         assert "Espresso" in shown
         assert "popularity" in shown
+
+
+class TestGuide:
+    """The guide is complete."""
+
+    def page(self, name):
+        return (EXAMPLES.parent / "docs" / name).read_text(encoding="utf-8")
+
+    def settings_of(self, kind, at=""):
+        for name, hint in get_type_hints(kind).items():
+            if is_dataclass(hint):
+                yield from self.settings_of(hint, f"{at}{name}.")
+            else:
+                yield at, name
+
+    def test_it_has_every_setting(self):
+        page = self.page("guide.md")
+        for section, name in self.settings_of(Settings):
+            row = f"`{section.rstrip('.')}`" if section.startswith("mapping") else f"`{section}"
+            lines = [line for line in page.splitlines() if line.startswith("|") and row in line]
+            assert any(name in line for line in lines), f"{section}{name}"
+
+    def test_it_has_every_metric(self):
+        page = self.page("evaluation.md")
+        assert [name for name in METRICS if f"`{name}`" not in page] == []
+
+    def test_it_has_every_reason_for_quarantine(self):
+        constants = [value for name, value in vars(accept).items() if name.isupper()]
+        reasons = [text for text in constants if isinstance(text, str) and " " in text]
+        assert len(reasons) >= 9
+        page = " ".join(self.page("guide.md").split())
+        assert [text for text in reasons if f"`{text}`" not in page] == []

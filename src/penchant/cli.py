@@ -287,7 +287,7 @@ def _print_leaderboard(result: "Backtest", step: str) -> None:
         names = (c.MODEL, *(f"{step}s {w}" for w in windows))
         console.table(metric.replace("_", " "), names, rows)
     for row in result.failures.to_pylist():
-        why = escape(f"{step} {row[c.CUTOFF]}: {row['error']}")
+        why = escape(f"{step} {row[c.CUTOFF]}: {row[c.ERROR]}")
         aside.print(f"[red]{row[c.MODEL]} failed[/] at {why}", soft_wrap=True)
 
 
