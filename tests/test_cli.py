@@ -88,8 +88,8 @@ class TestHelp:
 
 class TestFromCsvToReport:
     def test_ingest_counts_every_row(self, fitted):
-        receipts = fitted.made["ingest"]
-        orders, products = receipts[str(fitted.folder / "orders.csv")], receipts["products.csv"]
+        told_of = {part["table"]: part["receipt"] for part in fitted.made["ingest"]}
+        orders, products = told_of["events"], told_of["catalog"]
         lines = (EXAMPLE / "orders.csv").read_text().count("\n") - 1
         assert orders["sent"] == lines
         assert orders["accepted"] + orders["duplicate"] + orders["quarantined"] == lines
@@ -139,9 +139,17 @@ class TestFromCsvToReport:
         assert told("forecast")["model"] == "popularity"
 
     def test_ingesting_again_adds_nothing(self, shop):
-        receipt = told("ingest", "orders.csv")["orders.csv"]
+        receipt = told("ingest", "orders.csv")[0]["receipt"]
         assert receipt["accepted"] == 0
         assert receipt["duplicate"] > 7000
+
+    def test_other_windows_than_the_model_has_are_refused(self, shop):
+        settings = shop / "penchant.toml"
+        settings.write_text(settings.read_text().replace('["1-4", "5-8"]', '["1-2"]'))
+        for verb in ("forecast", "report"):
+            refused = run(verb)
+            assert refused.exit_code == 2
+            assert "Run `penchant fit`" in refused.output
 
 
 class TestForPeople:

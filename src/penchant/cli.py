@@ -64,28 +64,31 @@ def ingest(
     with refusing(json):
         workspace = pipeline.Workspace.open(config)
         with progress("Reading") as bar:
-            receipts = pipeline.ingest(
+            ingested = pipeline.ingest(
                 workspace, events or (), lambda what: bar.update(bar.task_ids[0], description=what)
             )
         if json:
-            say_json(receipts)
+            say_json(ingested)
             return
+        counted = ("sent", "accepted", "duplicate", "quarantined")
         rows = [
-            (path, r.sent, r.accepted, r.duplicate, r.quarantined) for path, r in receipts.items()
+            (part.table, part.source, *(getattr(part.receipt, name) for name in counted))
+            for part in ingested
         ]
-        console.table("Ingested", ("source", "sent", "accepted", "duplicate", "quarantined"), rows)
-        for path, receipt in receipts.items():
-            for reason, count in receipt.reasons.items():
-                say(f"{path}: {count:,} in quarantine, {reason}")
+        console.table("Ingested", ("table", "source", *counted), rows)
+        for part in ingested:
+            for reason, count in part.receipt.reasons.items():
+                say(f"{part.source}: {count:,} in quarantine, {reason}")
 
 
 @app.command()
 def check(config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
     """Say what the store holds and what would spoil a forecast; exit code 1 if anything would."""
-    from penchant import pipeline
+    from penchant import checkup
+    from penchant.pipeline import Workspace
 
     with refusing(json):
-        facts, findings = pipeline.check(pipeline.Workspace.open(config))
+        facts, findings = checkup.check(Workspace.open(config))
         serious = any(finding.serious for finding in findings)
         if json:
             say_json({**facts, "findings": findings, "ok": not serious})
@@ -176,14 +179,17 @@ def forecast(
     with refusing(json):
         workspace = pipeline.Workspace.open(config)
         with progress("Forecasting"):
-            name, model, topics = pipeline.saved_model(workspace)
+            model, topics = pipeline.saved_model(workspace)
+            name = model.name
             history = pipeline.workspace_history(workspace, topics)
-            made, rows = pipeline.forecast(workspace, model, history)
-        shown = pipeline.top_table(made, top, customer or ()).to_pylist()
+            rows_shown = pipeline.customers_rows(history, customer or ())
+            rows = pipeline.forecast(workspace, model, history)
+            shown = model.predict(history.only(rows_shown)).top(top).to_pylist()
         if json:
             say_json({"model": name, "rows": rows, "path": workspace.forecast_path, "top": shown})
             return
-        names = ("customer", f"{made.step}s", "topic", "chance", "volume", "80 % low", "high")
+        steps = f"{workspace.task.step}s"
+        names = ("customer", steps, "topic", "chance", "volume", "80 % low", "high")
         keys = (c.USER, c.WINDOW, c.TOPIC, c.CHANCE, c.VOLUME, c.LOW, c.HIGH)
         console.table(
             f"Likeliest topics, by {name}", names, [[row[key] for key in keys] for row in shown]

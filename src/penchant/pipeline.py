@@ -4,19 +4,18 @@ Everything lives in one folder beside the settings file; each function reads wha
 ones left there, and says what to run first when it is missing.
 """
 
-import json
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
+import numpy.typing as npt
 
 from penchant import columns as c
 from penchant.data.log import Log
@@ -26,7 +25,7 @@ from penchant.data.quarantine import Receipt
 from penchant.data.reading import Source
 from penchant.data.step import Step
 from penchant.data.store import Store
-from penchant.errors import DataError, HistoryError, PenchantError, RecipeError, suggest
+from penchant.errors import DataError, HistoryError, RecipeError, suggest
 from penchant.evaluation.backtest import Progress, backtest, possible_cutoffs
 from penchant.evaluation.result import Backtest
 from penchant.interest.artifact import load_model, save_model
@@ -100,9 +99,18 @@ class Workspace:
         return Store.create(path)
 
 
+@dataclass(frozen=True)
+class Ingested:
+    """One source put into one table of the store."""
+
+    table: str
+    source: str
+    receipt: Receipt
+
+
 def ingest(
     workspace: Workspace, events: Sequence[str] = (), tell: Tell = _silent
-) -> dict[str, Receipt]:
+) -> list[Ingested]:
     """Put the sources named in the settings, or other `events`, into the store."""
     sources, mapping = workspace.settings.sources, workspace.settings.mapping
     named = tuple(events) or tuple(_beside(workspace, path) for path in sources.events)
@@ -112,21 +120,26 @@ def ingest(
             '[sources] as events = ["orders.csv"].'
         )
     store = workspace.store(create=True)
-    receipts = {}
+    ingested = []
     for path in named:
         tell(f"Reading {path}")
-        receipts[path] = store.append(path, mapping.events, timezone=workspace.settings.timezone)
+        receipt = store.append(path, mapping.events, timezone=workspace.settings.timezone)
+        ingested.append(Ingested("events", path, receipt))
     others = (
-        (sources.catalog, partial(store.replace_catalog, mapping=mapping.catalog)),
-        (sources.people, partial(store.replace_people, mapping=mapping.people)),
-        (sources.promotions, partial(store.replace_promotions, mapping=mapping.promotions)),
-        (sources.holidays, partial(store.replace_holidays, mapping=mapping.holidays)),
+        ("catalog", sources.catalog, partial(store.replace_catalog, mapping=mapping.catalog)),
+        ("people", sources.people, partial(store.replace_people, mapping=mapping.people)),
+        (
+            "promotions",
+            sources.promotions,
+            partial(store.replace_promotions, mapping=mapping.promotions),
+        ),
+        ("holidays", sources.holidays, partial(store.replace_holidays, mapping=mapping.holidays)),
     )
-    for other, replace in others:
+    for table, other, replace in others:
         if other is not None:
             tell(f"Reading {other}")
-            receipts[other] = replace(_beside(workspace, other))
-    return receipts
+            ingested.append(Ingested(table, other, replace(_beside(workspace, other))))
+    return ingested
 
 
 def ingest_log(store: Store, log: Log, tell: Tell = _silent) -> Receipt:
@@ -156,7 +169,7 @@ def store_history(
     Without `topics`, for instance those a model was fitted to, they are chosen.
     """
     try:
-        return _store_history(store, step, choice, topics)
+        return _store_history(store, step, topics or store_topics(store, choice))
     except duckdb.Error as error:
         raise DataError(
             f"The store '{store.path}' can't be read: {str(error).splitlines()[0]} "
@@ -164,20 +177,22 @@ def store_history(
         ) from error
 
 
-def _store_history(
-    store: Store, step: Step, choice: TopicSettings, topics: Topics | None
-) -> History:
-    span = store.span
-    if span is None:
+def store_topics(store: Store, choice: TopicSettings, before: date | None = None) -> Topics:
+    """Choose the topics of a store, by all its events or by those before a day."""
+    if store.span is None:
         raise DataError("The store holds no events. Run `penchant ingest` with some.")
-    events, counts = store.events(), store.counts
-    if topics is None:
-        catalog = store.catalog() if counts["catalog"] else None
-        topics = choose_topics(
-            events, catalog, level=choice.level, floor=choice.floor, most=choice.most
-        )
+    events = store.events()
+    if before is not None:
+        events = events.filter(events[c.TIME] < datetime.combine(before, time()))
+    catalog = store.catalog() if store.counts["catalog"] else None
+    return choose_topics(events, catalog, level=choice.level, floor=choice.floor, most=choice.most)
+
+
+def _store_history(store: Store, step: Step, topics: Topics) -> History:
+    span, counts = store.span, store.counts
+    assert span is not None
     history = build_history(
-        events,
+        store.events(),
         topics,
         step=step,
         promotions=store.promotions().to_pyarrow() if counts["promotions"] else None,
@@ -241,32 +256,48 @@ def recipe_named(name: str) -> Recipe:
     return RECIPES[name]()
 
 
-def fit(workspace: Workspace, name: str, history: History) -> Model:
+@dataclass(frozen=True)
+class Named:
+    """A model beside the name of its recipe."""
+
+    name: str
+    model: Model
+
+    def predict(self, history: History) -> Forecast:
+        """Forecast every user of a history."""
+        return self.model.predict(history)
+
+
+def fit(workspace: Workspace, name: str, history: History) -> Named:
     """Fit a recipe to a history and save it in the workspace."""
-    model = recipe_named(name).fit(history, workspace.task)
+    model = Named(name, recipe_named(name).fit(history, workspace.task))
     save_model(model, history.topics, workspace.model_folder)
-    (workspace.model_folder / "name.json").write_text(json.dumps({c.MODEL: name}))
     return model
 
 
-def saved_model(workspace: Workspace) -> tuple[str, Model, Topics]:
-    """Name, model and topics that `fit` saved."""
-    model, topics = load_model(workspace.model_folder, TYPES)
-    name = json.loads((workspace.model_folder / "name.json").read_text())[c.MODEL]
-    return name, model, topics
+def saved_model(workspace: Workspace) -> tuple[Named, Topics]:
+    """The model that `fit` saved, and its topics."""
+    model, topics = load_model(workspace.model_folder, {**TYPES, Named.__name__: Named})
+    assert isinstance(model, Named)
+    return model, topics
 
 
-def forecast(workspace: Workspace, model: Model, history: History) -> tuple[Forecast, int]:
-    """Forecast a history, stream it to Parquet, and return it with the rows written."""
-    blocks: list[Forecast] = []
+def forecast(workspace: Workspace, model: Model, history: History) -> int:
+    """Forecast a history block by block into the workspace's Parquet file; returns its rows."""
+    blocks = (check_asked(workspace, block) for block in predict_blocks(model, history))
+    return write_forecasts(blocks, workspace.forecast_path)
 
-    def kept() -> Iterator[Forecast]:
-        for block in predict_blocks(model, history):
-            blocks.append(block)
-            yield block
 
-    rows = write_forecasts(kept(), workspace.forecast_path)
-    return Forecast.join(blocks), rows
+def check_asked(workspace: Workspace, made: Forecast) -> Forecast:
+    """Refuse a forecast that isn't what the settings ask for now."""
+    asked, found = workspace.task, [window.name for window in made.windows_W]
+    if made.windows_W != asked.windows or made.step != asked.step:
+        wanted = ", ".join(window.name for window in asked.windows)
+        raise DataError(
+            f"The model was fitted for the {made.step} windows {', '.join(found)}; {FILE} now asks "
+            f"for the {asked.step} windows {wanted}. Run `penchant fit`."
+        )
+    return made
 
 
 def run_backtest(
@@ -277,12 +308,18 @@ def run_backtest(
     cutoffs: int | None = None,
     progress: Progress | None = None,
 ) -> Backtest:
-    """Backtest recipes at rolling cutoffs and keep the tables in the workspace."""
+    """Backtest recipes at rolling cutoffs and keep the tables in the workspace.
+
+    The topics are chosen again, by what was known at the first cutoff.
+    """
     asked = workspace.settings.backtest
     recipes = {name: recipe_named(name) for name in names or asked.models or tuple(RECIPES)}
     chosen = possible_cutoffs(history, workspace.task, cutoffs or asked.cutoffs)
+    first = history.interest.step.start(history.interest.origin + chosen[0])
+    topics = store_topics(workspace.store(), workspace.settings.topics, first)
+    known_then = workspace_history(workspace, topics)
     result = backtest(
-        history,
+        known_then,
         recipes,
         workspace.task,
         chosen,
@@ -299,52 +336,6 @@ def last_backtest(workspace: Workspace) -> Backtest | None:
     if not workspace.backtest_folder.is_dir():
         return None
     return Backtest.read(workspace.backtest_folder)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something `check` found: what it is, and whether it would spoil a forecast."""
-
-    what: str
-    serious: bool
-
-
-def check(workspace: Workspace) -> tuple[dict[str, Any], tuple[Finding, ...]]:
-    """Look over the store: what it holds, and what would spoil a forecast."""
-    store = workspace.store()
-    counts, span = store.counts, store.span
-    findings = [Finding(damage, True) for damage in store.verify()]
-    facts: dict[str, Any] = {"tables": counts, "span": [str(at.date()) for at in span or ()]}
-    if findings:
-        return facts, tuple(findings)
-    if not counts["events"]:
-        return facts, (
-            Finding("The store holds no events. Run `penchant ingest` with some.", True),
-        )
-    events = store.events()
-    facts["customers"] = int(events[c.USER].nunique().execute())
-    facts["items"] = int(events[c.ITEM].nunique().execute())
-    facts["kinds"] = events.group_by(c.KIND).agg(rows=events.count()).to_pandas().to_dict("records")
-    if counts["quarantine"]:
-        where = store.path / "quarantine"
-        message = f"{counts['quarantine']:,} rows are in quarantine, each with its reason: {where}."
-        findings.append(Finding(message, False))
-    try:
-        history = workspace_history(workspace)
-    except PenchantError as error:
-        return facts, (*findings, Finding(str(error), True))
-    _, topics, steps = history.interest.shape
-    placed = int(history.population.count_KTS.sum())
-    facts |= {"topics": topics, "steps": steps, "topic_level": history.topics.level}
-    facts["events_with_topic"] = placed
-    share = placed / counts["events"]
-    if share < 0.99:
-        findings.append(Finding(f"{1 - share:.0%} of the events have no topic.", share < 0.5))
-    horizon = workspace.task.horizon
-    if steps < 2 * horizon:
-        message = f"{steps} steps are known; windows of up to {horizon} need {2 * horizon} or more."
-        findings.append(Finding(message, steps <= horizon))
-    return facts, tuple(findings)
 
 
 def headline_numbers(
@@ -366,12 +357,12 @@ def best_model(result: Backtest) -> str:
     return min(sorted(means, key=list(RECIPES).index), key=lambda name: round(means[name], 4))
 
 
-def top_table(forecast: Forecast, k: int, users: Sequence[str] = ()) -> pa.Table:
-    """The likeliest topics of some users, or of the first few."""
+def customers_rows(history: History, users: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Rows of some customers in a history, or of the first few."""
     if not users:
-        return forecast.only(np.arange(min(SHOWN, len(forecast.users_U)))).top(k)
-    known = {user: row for row, user in enumerate(forecast.users_U.tolist())}
+        return np.arange(min(SHOWN, len(history.interest.users_U)))
+    known = {user: row for row, user in enumerate(history.interest.users_U.tolist())}
     strange = [user for user in users if user not in known]
     if strange:
         raise DataError(f"There is no customer '{strange[0]}'. {suggest(strange[0], known)}")
-    return forecast.only(np.array([known[user] for user in users])).top(k)
+    return np.array([known[user] for user in users])

@@ -19,6 +19,7 @@ from penchant.data.mapping import (
 )
 from penchant.data.step import Step
 from penchant.errors import PenchantError, SettingsError, suggest
+from penchant.interest.task import Window
 
 FILE = "penchant.toml"
 
@@ -53,6 +54,13 @@ class TopicSettings:
     floor: int = 20  # customers below which a node is folded into its parent's `other`
     most: int = 400  # topics
 
+    def __post_init__(self) -> None:
+        if self.floor < 0 or self.most < 1:
+            raise SettingsError(
+                f"Under [topics] in {FILE}, `floor` is at least 0 and `most` at least 1; "
+                f"found {self.floor} and {self.most}."
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class ForecastSettings:
@@ -63,6 +71,10 @@ class ForecastSettings:
     target: tuple[str, ...] = ("purchase",)  # kinds of event that count as an engagement
     model: str = "boosted"
 
+    def __post_init__(self) -> None:
+        for name in self.windows:
+            Window.parse(name)
+
 
 @dataclass(frozen=True, kw_only=True)
 class BacktestSettings:
@@ -71,6 +83,13 @@ class BacktestSettings:
     cutoffs: int = 3  # rolling calendar cutoffs
     draws: int = 100  # of the bootstrap over customers
     models: tuple[str, ...] = ()  # none tries every recipe
+
+    def __post_init__(self) -> None:
+        if self.cutoffs < 1 or self.draws < 0:
+            raise SettingsError(
+                f"Under [backtest] in {FILE}, `cutoffs` is at least 1 and `draws` at least 0; "
+                f"found {self.cutoffs} and {self.draws}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

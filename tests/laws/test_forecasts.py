@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from laws.trial import ARRAYS, TASK, assert_same, fitted, past, quick, small
-from penchant.errors import TopicsError
+from penchant.data.step import Step
+from penchant.errors import HistoryError, TopicsError
 from penchant.interest.artifact import to_tree
 from penchant.interest.counts import least_volume
 from penchant.interest.model import Model
@@ -165,3 +166,10 @@ def frozen(part):
     if is_dataclass(part):
         return type(part).__dataclass_params__.frozen
     return not isinstance(part, list | dict | set)
+
+
+@every_recipe
+def test_another_step_than_the_historys_is_refused(name):
+    monthly = replace(TASK, step=Step.MONTH)
+    with pytest.raises(HistoryError, match="counts by the week"):
+        quick(name).fit(past(), monthly).predict(past())

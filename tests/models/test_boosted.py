@@ -95,3 +95,15 @@ def test_it_reads_views_where_purchases_are_forecast():
     )
     with_views = replace(bought, interest=both, population=population_of(both))
     assert log_loss(QUICK, with_views, 36) < 0.5 * log_loss(QUICK, bought, 36)
+
+
+def test_promotions_unknown_ahead_are_not_read_as_none():
+    """A calendar that ends at the cutoff tells the trees nothing, also not at earlier cutoffs."""
+    rng = np.random.default_rng(0)
+    promotion_TC = (rng.random((8, 48)) < 0.5).astype(np.float32)
+    history = history_of(rng.poisson(0.05 + 0.9 * promotion_TC, size=(60, 8, 48)))
+    none_C = np.zeros(48, dtype=np.float32)
+    known = replace(history.until(44), calendar=Calendar(promotion_TC[:, :44], none_C))
+    blind = replace(known, calendar=Calendar(promotion_TC[:, :0], none_C))
+    volumes = [QUICK.fit(past, NEXT).predict(past).volume_UTW.sum() for past in (known, blind)]
+    assert volumes[0] == pytest.approx(volumes[1], rel=0.02)

@@ -8,7 +8,7 @@ from penchant.models import dense as layout
 from penchant.models.cadence import NEVER, cadence
 from penchant.models.copurchase import learn_copurchase
 from penchant.models.dense import dense, dense_blocks, user_blocks
-from penchant.models.features import feature_table, learn_context, look_columns
+from penchant.models.features import feature_table, known_of, learn_context, look_columns
 from penchant.models.rates import learn_rates
 
 TARGET = ("purchase",)
@@ -109,10 +109,10 @@ def test_what_similar_customers_take_to_is_found():
 
 def test_what_everyone_teaches_does_not_hang_on_blocks(monkeypatch):
     history = lopsided()
-    whole = learn_context(history, TASK, ())
+    whole = learn_context(history, TASK, known_of(history, TASK))
     monkeypatch.setattr(layout, "CELLS_A_BLOCK", 35)
     assert len(list(user_blocks(history))) > 3
-    blocked = learn_context(history, TASK, ())
+    blocked = learn_context(history, TASK, known_of(history, TASK))
     for part in ("ease_TT", "ease_binary_TT", "own_TF", "cross_PT"):
         np.testing.assert_allclose(
             getattr(blocked.copurchase, part), getattr(whole.copurchase, part), atol=1e-4
@@ -123,7 +123,7 @@ def test_what_everyone_teaches_does_not_hang_on_blocks(monkeypatch):
 
 def test_a_table_of_some_cells_is_part_of_the_table_of_all():
     history = lopsided()
-    context, laid = learn_context(history, TASK, ()), dense(history, TARGET)
+    context, laid = learn_context(history, TASK, known_of(history, TASK)), dense(history, TARGET)
     every = feature_table(history, laid, context, np.arange(200))
     some_N = np.array([199, 0, 77])
     some = feature_table(history, laid, context, some_N)
@@ -135,7 +135,7 @@ def test_a_table_of_some_cells_is_part_of_the_table_of_all():
 
 def test_windows_without_a_calendar_know_nothing_ahead():
     history = lopsided()
-    columns_W = look_columns(history, learn_context(history, TASK, ()), TASK)
+    columns_W = look_columns(history, learn_context(history, TASK, known_of(history, TASK)), TASK)
     assert len(columns_W) == 2
     for columns in columns_W:
         assert np.isnan(columns["promotion"]).all()

@@ -8,7 +8,13 @@ from penchant.dashboard.scores import Past
 from penchant.evaluation.result import Backtest
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
-from penchant.pipeline import Workspace, forecast, last_backtest, saved_model, workspace_history
+from penchant.pipeline import (
+    Workspace,
+    check_asked,
+    last_backtest,
+    saved_model,
+    workspace_history,
+)
 
 NEXT_STEPS = (
     NextStep("See one customer's likeliest topics", "penchant forecast --customer ID"),
@@ -19,10 +25,10 @@ NEXT_STEPS = (
 
 def workspace_report(workspace: Workspace) -> Path:
     """Forecast with the saved model and write the report."""
-    name, model, topics = saved_model(workspace)
+    model, topics = saved_model(workspace)
     history = workspace_history(workspace, topics)
-    made, _ = forecast(workspace, model, history)
-    return report_of(workspace, history, made, name)
+    made = check_asked(workspace, model.predict(history))
+    return report_of(workspace, history, made, model.name)
 
 
 def report_of(workspace: Workspace, history: History, made: Forecast, model: str) -> Path:

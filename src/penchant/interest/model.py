@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from penchant.errors import TopicsError
+from penchant.errors import HistoryError, TopicsError
 from penchant.interest.counts import least_volume
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
@@ -55,7 +55,15 @@ def make_forecast(
     topic_shock_W: Floats | None = None,
     user_shock_W: Floats | None = None,
 ) -> Forecast:
-    """Build a forecast after a history, raising volumes to the least that each chance allows."""
+    """Build a forecast after a history, raising volumes to the least that each chance allows.
+
+    Raises HistoryError when the history counts other steps than the task.
+    """
+    if task.step != history.interest.step:
+        raise HistoryError(
+            f"The model forecasts by the {task.step} and the history counts by the "
+            f"{history.interest.step}. Build the history with that step, or fit again."
+        )
     chance_UTW = np.clip(chance_UTW, 0, 1 - 1e-6).astype(np.float32)
     volume_UTW = np.maximum(volume_UTW, least_volume(chance_UTW)).astype(np.float32)
     none_W = np.zeros(len(task.windows), dtype=np.float32)

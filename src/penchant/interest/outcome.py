@@ -31,8 +31,10 @@ def outcome(later: History, users_U: Names, cutoff: int, task: Task) -> Outcome:
             f"The outcome at cutoff {cutoff} needs {task.horizon} steps after it; "
             f"the history ends {interest.steps - cutoff} steps after it."
         )
-    row_U = np.searchsorted(interest.users_U, users_U)
-    if (row_U >= len(interest.users_U)).any() or (interest.users_U[row_U] != users_U).any():
+    order_U = np.argsort(interest.users_U, kind="stable")
+    place_U = np.searchsorted(interest.users_U, users_U, sorter=order_U)
+    row_U = order_U[np.minimum(place_U, len(order_U) - 1)]
+    if (interest.users_U[row_U] != users_U).any():
         raise HistoryError("The later history must hold every user whose outcome is asked for.")
     mine = interest.only(row_U)
     counts = [

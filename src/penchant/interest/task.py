@@ -25,7 +25,7 @@ class Window:
     def parse(cls, name: str) -> "Window":
         """Read a window's name: `5-8` (or `5–8`) is `Window(4, 8)`."""
         match = re.fullmatch(r"\s*(\d+)\s*[-–]\s*(\d+)\s*", name)
-        if not match or int(match[1]) < 1:
+        if not match or not 1 <= int(match[1]) <= int(match[2]):
             raise HistoryError(
                 f"A window is written first-last, counted from 1, such as 5-8; found '{name}'."
             )

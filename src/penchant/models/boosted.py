@@ -28,9 +28,9 @@ from penchant.models.dense import dense, user_blocks
 from penchant.models.features import (
     Context,
     feature_table,
+    known_of,
     learn_context,
     look_columns,
-    other_kinds,
 )
 from penchant.models.heads import shocks_W
 from penchant.models.sampling import Look, Sample, draw, earlier_looks, fair_shares, matrix
@@ -75,7 +75,7 @@ class Boosted:
         return FittedBoosted(
             task,
             history.interest.topics_T,
-            learn_context(history, task, other_kinds(history, task)),
+            learn_context(history, task, known_of(history, task)),
             trees,
             topic_shock_W,
             user_shock_W,

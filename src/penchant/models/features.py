@@ -38,19 +38,38 @@ class Context:
     parent_T: npt.NDArray[np.int32]
     attributes: tuple[tuple[str, tuple[str, ...]], ...]  # of customers, with their known values
     other_kinds: tuple[str, ...]  # of event, read beside those forecast
+    ahead_W: npt.NDArray[np.bool_]  # whether the promotions of a window were known at the fit
 
 
-def other_kinds(history: History, task: Task) -> tuple[str, ...]:
-    """Kinds of event in a history beside those forecast: views, carts, returns, …."""
-    return tuple(sorted(set(history.interest.kinds_K) - set(task.target)))
+@dataclass(frozen=True)
+class Known:
+    """What the history of a fit offers, and so every cutoff of it is read for."""
+
+    other_kinds: tuple[str, ...]
+    ahead_W: npt.NDArray[np.bool_]
 
 
-def learn_context(history: History, task: Task, others: tuple[str, ...]) -> Context:
-    """Learn a context from all users of a history; `others` are the further kinds to read."""
+def known_of(history: History, task: Task) -> Known:
+    """Kinds of event beside those forecast, and the windows whose promotions are known."""
+    others = tuple(sorted(set(history.interest.kinds_K) - set(task.target)))
+    ahead_TW = history.calendar.promotion_TW(history.cutoff, task.windows)
+    ahead_W: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(ahead_TW), axis=0)
+    return Known(others, ahead_W)
+
+
+def learn_context(history: History, task: Task, known: Known) -> Context:
+    """Learn a context from all users of a history."""
     copurchase = learn_copurchase(dense_blocks(history, task.target), task.windows[0].length)
     rates = learn_rates(dense_blocks(history, task.target), task.windows)
     _, parent_T = np.unique(history.topics.parent_T, return_inverse=True)
-    return Context(copurchase, rates, parent_T.astype(np.int32), _attributes(history), others)
+    return Context(
+        copurchase,
+        rates,
+        parent_T.astype(np.int32),
+        _attributes(history),
+        known.other_kinds,
+        known.ahead_W,
+    )
 
 
 def _attributes(history: History) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -102,12 +121,18 @@ def people_columns(history: History, context: Context) -> dict[str, Floats]:
 
 
 def look_columns(history: History, context: Context, task: Task) -> list[dict[str, Floats]]:
-    """Features of each topic that depend on the window, as `T`, for each window."""
+    """Features of each topic that depend on the window, as `T`, for each window.
+
+    A window whose promotions weren't known at the cutoff of the fit has none at any cutoff, so that
+    training looks are no better informed. One that lacks them only now is promoted as usual.
+    """
     steps, calendar = history.cutoff, history.calendar
     known_TC = calendar.promotion_TC[:, :steps]
     usual_T = known_TC.sum(axis=1) / steps
     lately_T = known_TC[:, max(0, steps - LAG) :].sum(axis=1) / LAG
     ahead_TW = calendar.promotion_TW(steps, task.windows)
+    ahead_TW = np.where(np.isfinite(ahead_TW), ahead_TW, usual_T[:, None])
+    ahead_TW = np.where(context.ahead_W, ahead_TW, np.nan).astype(np.float32)
     return [
         {
             "adopting": context.rates.adopting_TW[:, w],

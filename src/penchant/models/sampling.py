@@ -18,9 +18,9 @@ from penchant.models.dense import dense, user_blocks
 from penchant.models.features import (
     Context,
     feature_table,
+    known_of,
     learn_context,
     look_columns,
-    other_kinds,
 )
 
 SMALL = 100_000  # cells that need no sampling
@@ -68,10 +68,10 @@ def earlier_looks(
         chosen = [latest - spacing * back for back in range(cutoffs)]
         for cutoff in [cutoff for cutoff in chosen if cutoff >= least] or [latest]:
             passed.setdefault(cutoff, []).append(w)
-    looks, others = [], other_kinds(history, task)
+    looks, known = [], known_of(history, task)
     for cutoff in sorted(passed, reverse=True):
         past = history.until(cutoff, panel=True)
-        looks.append(Look(past, learn_context(past, task, others), tuple(passed[cutoff])))
+        looks.append(Look(past, learn_context(past, task, known), tuple(passed[cutoff])))
     return looks
 
 
