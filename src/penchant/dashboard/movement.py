@@ -18,6 +18,7 @@ from penchant.interest.task import Task
 Flags = npt.NDArray[np.bool_]
 REGULAR = 3  # steps with an engagement, in the look-back, that make a pair regular
 LIKELY = 0.5  # chance
+LEAST_SHARE = 0.0005  # of the shop's engagements before, from which a topic's change is news
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Movers:
     even_T: Doubles  # what the topic would get if only the shop's total changed
     change_T: Doubles  # relative, adjusted for the total; NaN where nothing was bought before
     sure_T: Flags  # `even_T` lies outside the forecast's 80 % interval
-    strength_T: Doubles  # change against its chance variation, signed, to rank by
+    strength_T: Doubles  # change against its chance variation, signed; 0 for tiny topics
 
     def rising(self, k: int) -> npt.NDArray[np.int64]:
         """Topics that gain most, most first."""
@@ -62,7 +63,11 @@ def movers(history: History, forecast: Forecast, task: Task) -> Movers:
         even_T=even_T,
         change_T=change_T - 1,
         sure_T=(even_T < low_T) | (even_T > high_T),
-        strength_T=(after_T - even_T) / np.sqrt(after_T + even_T + 1),
+        strength_T=np.where(
+            before_T >= LEAST_SHARE * before_T.sum(),
+            (after_T - even_T) / np.sqrt(after_T + even_T + 1),
+            0.0,
+        ),
     )
 
 
