@@ -150,7 +150,8 @@ def _convert(hint: Any, value: Any, at: str) -> Any:
     if is_dataclass(hint):
         if not isinstance(value, dict):
             raise _wrong(at, f"a table, [{at}]", value)
-        return _build(hint, value, f"{at}.")  # type: ignore[arg-type]  # a dataclass is a type
+        assert isinstance(hint, type)
+        return _build(hint, value, f"{at}.")
     if hint is Step:
         if value not in list(Step):
             raise _wrong(at, "day, week or month", value)

@@ -80,10 +80,10 @@ def _excess_T(volume_UT: Floats, count_UT: Floats) -> Floats:
 def shocks_W(volume_UTW: Floats, excess_TW: Floats, count_UTW: Floats) -> tuple[Floats, Floats]:
     """Relative shocks, of topics and of users, at which 80 % intervals of totals hold 80 %."""
     own_UTW = volume_UTW * (1 + excess_TW)
-    return tuple(  # type: ignore[return-value]  # a pair, one for each axis
-        _shock_W(volume_UTW.sum(axis=axis), own_UTW.sum(axis=axis), count_UTW.sum(axis=axis))
-        for axis in (0, 1)
-    )
+    parts = (volume_UTW, own_UTW, count_UTW)
+    topic_shock_W = _shock_W(*(part.sum(axis=0) for part in parts))
+    user_shock_W = _shock_W(*(part.sum(axis=1) for part in parts))
+    return topic_shock_W, user_shock_W
 
 
 def _shock_W(mean_NW: Floats, own_NW: Floats, count_NW: Floats) -> Floats:
