@@ -33,7 +33,6 @@ NAME = "name"
 # Interest.
 TOPIC = "topic"
 STEP = "step"
-ENGAGEMENTS = "engagements"
 MONEY = "money"
 
 # Forecasts.

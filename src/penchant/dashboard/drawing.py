@@ -13,7 +13,6 @@ from penchant.dashboard.block import Option
 
 SERIES = ("$blue", "$orange", "$green", "$purple", "$sky", "$vermillion", "$yellow")
 SYMBOLS = ("circle", "rect", "triangle", "diamond", "pin", "arrow", "roundRect")
-REST = "$rest"
 BREAK = "-"  # ECharts' empty value: a line stops here
 DATES = {"year": "{yyyy}", "month": "{MMM}", "day": "{d} {MMM}"}
 FAN = ((0.95, 0.16), (0.8, 0.24), (0.5, 0.36))  # level and opacity, widest first
