@@ -1,4 +1,4 @@
-# Each target sets up what it needs: .venv/.demo and .venv/.dev are made once, and again only when
+# Each target sets up what it needs: .venv/.demo, .dev and .bench are made once, and again only when
 # pyproject.toml or constraints.txt change. Nothing but that set-up uses the network.
 
 .DEFAULT_GOAL := help
@@ -27,7 +27,7 @@ fix: .venv/.dev ## Mend what can be mended: lint and format
 	@$(BIN)/ruff check --fix --quiet
 	@$(BIN)/ruff format --quiet
 
-bench: .venv/.demo ## Run every benchmark, or one: make bench NAME=interest
+bench: .venv/.bench ## Run every benchmark, or one: make bench NAME=interest
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done
 
 help: ## Show this list
@@ -37,7 +37,7 @@ clean: ## Remove the environment, caches and builds
 	rm -rf .venv build dist .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/.demo .venv/.dev: .venv/.%: pyproject.toml constraints.txt
+.venv/.demo .venv/.dev .venv/.bench: .venv/.%: pyproject.toml constraints.txt
 	@$(or $(PYTHON),false) -c '$(ENOUGH)' || { \
 		echo "penchant needs Python 3.11 or newer; found: $(or $(PYTHON),none)."; \
 		echo "Install one, then name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; } >&2

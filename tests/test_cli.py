@@ -28,6 +28,18 @@ models = ["popularity", "gamma_poisson"]
 CUSTOMERS, TOPICS = 140, 12
 
 
+def commands_of(group, words=()):
+    """Every command under a group, by the words that call it."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands_of(command, (*words, name))
+        else:
+            yield (*words, name), command
+
+
+COMMANDS = dict(commands_of(get_command(app)))
+
+
 def run(*words):
     """Run a command; anything but a clean exit is a failure of the test."""
     result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "120"})
@@ -74,16 +86,17 @@ class TestHelp:
     def test_the_commands_are_listed_with_what_they_do(self):
         shown = run("--help")
         assert shown.exit_code == 0
-        for name in ("demo", "init", "ingest", "check", "fit", "backtest", "forecast", "report"):
+        verbs = ("demo", "init", "ingest", "check", "profile", "fit", "backtest", "forecast")
+        for name in (*verbs, "report", "doctor", "quarantine", "worlds"):
             assert name in shown.output
 
-    @pytest.mark.parametrize("name", sorted(get_command(app).commands))
-    def test_every_command_explains_itself_and_its_options(self, name):
-        command = get_command(app).commands[name]
+    @pytest.mark.parametrize("words", sorted(COMMANDS))
+    def test_every_command_explains_itself_and_its_options(self, words):
+        command = COMMANDS[words]
         assert len(command.help.split()) >= 6
         for parameter in command.params:
-            assert parameter.help, f"{name}: {parameter.name} has no help"
-        assert "--json" in run(name, "--help").output
+            assert parameter.help, f"{' '.join(words)}: {parameter.name} has no help"
+        assert "--json" in run(*words, "--help").output
 
 
 class TestFromCsvToReport:
@@ -101,7 +114,10 @@ class TestFromCsvToReport:
         assert facts["ok"] is True
         assert (facts["customers"], facts["topics"]) == (CUSTOMERS, TOPICS)
         assert facts["span"] == ["2020-01-06", "2021-02-28"]
-        assert ["quarantine" in found["what"] for found in facts["findings"]] == [True]
+        assert [found["code"] for found in facts["findings"]] == ["date_only", "quarantine"]
+        kept = json.loads((fitted.folder / ".penchant/quality.json").read_text())
+        assert kept["findings"] == facts["findings"]
+        assert "Rows in quarantine" in Path(facts["page"]).read_text(encoding="utf-8")
 
     def test_backtest_puts_the_better_model_first(self, fitted):
         result = fitted.made["backtest"]
@@ -133,6 +149,7 @@ class TestFromCsvToReport:
         page = Path(told("report")["path"]).read_text(encoding="utf-8")
         assert "leaf and bean" in page
         assert "Espresso" in page
+        assert "Rows in quarantine" in page
 
     def test_fit_takes_another_recipe(self, shop):
         assert told("fit", "--model", "popularity")["model"] == "popularity"
@@ -169,8 +186,63 @@ class TestForPeople:
 
     def test_check_ends_with_a_verdict(self, shop):
         shown = run("check").output
-        assert "3 rows are in quarantine" in shown
-        assert "Ready to forecast." in shown
+        assert "3 rows of all sent" in shown
+        assert "quality.html" in shown
+        assert shown.endswith("Ready to forecast.\n")
+
+    def test_what_a_rule_found_is_set_aside(self, shop):
+        rows = [f"b{n},robot,04/05/2020,i{n % 40:02d},1.00" for n in range(400)]
+        Path("robot.csv").write_text("line,customer,day,sku,amount\n" + "\n".join(rows) + "\n")
+        run("ingest", "robot.csv")
+        shown = run("check").output
+        assert "bot Programs seem to act as 1 customer, with 400 events" in shown
+        assert "customer robot" in shown
+        shown = run("check", "--set-aside", "bot").output
+        assert "Set aside 400 events found by the rule bot." in shown
+        assert "Programs" not in shown
+        assert told("check", "--set-aside", "bot,burst")["set_aside"] == {"bot": 0, "burst": 0}
+        told_of = {row["reason"]: row["rows"] for row in told("quarantine", "list")}
+        assert told_of == {"looks like a bot": 400, "no user": 2, "unreadable time": 1}
+
+    def test_a_log_is_described_with_settings_to_paste(self, shop):
+        shown = run("profile").output
+        assert "purchase" in shown
+        assert "level = 2" in shown
+        assert 'step = "week"' in shown
+        facts = told("profile", "orders.csv")
+        assert facts["customers"] == CUSTOMERS
+        assert facts["toml"] in shown
+
+    def test_a_file_is_described_before_there_are_settings(self, empty):
+        Path("log.csv").write_text("user,item,time\nann,tea,2024-01-03\nann,tea,2024-01-09\n")
+        facts = told("profile", "log.csv")
+        assert (facts["events"], facts["repeat_items"]) == (2, 0.5)
+        assert facts["gap_quartiles"] == [6, 6, 6]
+        assert not list(Path().glob(".penchant*"))
+
+    def test_rows_in_quarantine_are_listed_and_shown(self, shop):
+        shown = run("quarantine", "list").output
+        assert "unreadable time" in shown
+        shown = run("quarantine", "show", "--reason", "unreadable time").output
+        assert "orders.csv, row" in shown
+        assert "unreadable time in time" in shown
+        rows = told("quarantine", "show", "--limit", "1")
+        assert rows[0]["content"]["customer"] is None
+        assert run("quarantine", "show", "--reason", "x").output == "No row in quarantine fits.\n"
+
+    def test_worlds_are_named_with_what_is_planted(self):
+        assert "seasonal" in run("worlds", "list").output
+        assert {"world", "planted"} == set(told("worlds", "list")[0])
+
+    def test_a_world_is_made_and_ingested(self, empty):
+        size = ("--users", "60", "--topics", "5", "--weeks", "20")
+        shown = run("worlds", "make", "market", "--out", "shop", *size).output
+        assert "60 customers to shop" in shown
+        parts = told("ingest", "-c", "shop/penchant.toml")
+        assert parts[0]["receipt"]["quarantined"] == 0
+        made = told("worlds", "make", "market", "--out", "again", *size)
+        assert made["events"] == parts[0]["receipt"]["accepted"]
+        assert made["kinds"]["purchase"] > 100
 
     def test_the_leaderboard_has_models_and_windows(self, shop):
         shown = run("backtest", "popularity", "--cutoffs", "1").output
@@ -213,7 +285,7 @@ class TestErrors:
         assert answer["type"].endswith("Error")
         assert all(part in answer["error"] for part in parts)
 
-    @pytest.mark.parametrize("verb", ["ingest", "check", "backtest", "fit", "forecast", "report"])
+    @pytest.mark.parametrize("verb", ["ingest", "check", "profile", "fit", "forecast", "report"])
     def test_without_settings(self, empty, verb):
         self.says(verb, parts=("penchant.toml", "penchant init"))
 
@@ -241,7 +313,7 @@ class TestErrors:
         Path("penchant.toml").write_text(text.replace('event = "line"', 'event = "lines"'))
         self.says("ingest", parts=("'event'", "'lines'", "Did you mean 'line'?"))
 
-    @pytest.mark.parametrize("verb", ["check", "backtest", "fit"])
+    @pytest.mark.parametrize("verb", ["check", "profile", "backtest", "fit"])
     def test_before_ingesting(self, empty, verb):
         Path("penchant.toml").write_text("")
         self.says(verb, parts=("penchant ingest",))
@@ -250,6 +322,17 @@ class TestErrors:
     def test_before_fitting(self, empty, verb):
         Path("penchant.toml").write_text("")
         self.says(verb, parts=("penchant fit",))
+
+    def test_an_unknown_rule(self, shop):
+        self.says("check", "--set-aside", "bots", parts=("'bots'", "Did you mean 'bot'?"))
+
+    def test_nothing_but_quarantine(self, empty):
+        Path("log.csv").write_text("user,item,time\nann,tea,soon\n")
+        self.says("profile", "log.csv", parts=("every row went into quarantine",))
+
+    def test_a_world_that_is_not_there_or_not_possible(self, empty):
+        self.says("worlds", "make", "markt", "--out", "x", parts=("'markt'", "'market'"))
+        self.says("worlds", "make", "market", "--out", "x", "--users", "0", parts=("'users'", "0"))
 
     def test_an_unknown_recipe(self, shop):
         self.says("fit", "--model", "bosted", parts=("'bosted'", "'boosted'"))

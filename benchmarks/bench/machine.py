@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 LIBRARIES = (
     *("numpy", "scipy", "pandas", "pyarrow", "duckdb", "ibis-framework"),
-    *("scikit-learn", "lightgbm"),
+    *("scikit-learn", "lightgbm", "polars"),
 )
 
 

@@ -1,6 +1,6 @@
 """Every column name, in one place.
 
-Tables use these names and no others; `data.reading` maps other people's names onto them.
+Tables use these names and no others; `data.mapping` maps other people's names onto them.
 """
 
 # Events: one thing a customer did.
@@ -14,6 +14,7 @@ ORDER = "order"
 QUERY = "query"
 DWELL = "dwell"
 EVENT = "event"
+SESSION = "session"
 
 # Catalog: what is sold.
 PATH = "path"
@@ -23,6 +24,9 @@ PRICE = "price"
 IMAGE = "image"
 VALID_FROM = "valid_from"
 VALID_UNTIL = "valid_until"
+
+# Identities: the ids a customer also goes by.
+ALIAS = "alias"
 
 # Known in advance.
 START = "start"
@@ -34,6 +38,8 @@ NAME = "name"
 TOPIC = "topic"
 STEP = "step"
 MONEY = "money"
+WORD = "word"
+CODE = "code"
 
 # Forecasts.
 WINDOW = "window"
@@ -49,6 +55,11 @@ ROW = "row"
 FIELD = "field"
 REASON = "reason"
 CONTENT = "content"
+
+# Ingest.
+VERDICT = "verdict"
+MONTH = "month"
+ROWS = "rows"
 
 # Backtests and benchmarks.
 DATASET = "dataset"

@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from penchant.errors import PenchantError
+from penchant.errors import DataError, PenchantError
 
 EXIT_REFUSED = 2  # bad input, settings or order of commands
 EXIT_FINDINGS = 1  # `check` or `doctor` found something serious
@@ -51,11 +51,15 @@ def say_json(value: Any) -> None:
 
 @contextmanager
 def refusing(json_wanted: bool) -> Iterator[None]:
-    """Turn a PenchantError into a message and exit code 2."""
+    """Turn a PenchantError, and what the disk refuses, into a message and exit code 2."""
     try:
         yield
     except PenchantError as error:
         refuse(error, json_wanted)
+    except OSError as error:
+        where = f" '{error.filename}'" if error.filename else ""
+        cause = error.strerror or str(error)
+        refuse(DataError(f"Can't use{where}: {cause}. What was stored is as it was."), json_wanted)
 
 
 def refuse(error: PenchantError, json_wanted: bool) -> NoReturn:

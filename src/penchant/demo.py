@@ -12,16 +12,11 @@ from penchant.console import aside
 from penchant.dashboard.workspace import report_of
 from penchant.data.public import PUBLIC
 from penchant.evaluation.result import Backtest
+from penchant.intake import ingest_log
 from penchant.interest.forecast import write_forecasts
-from penchant.pipeline import (
-    Workspace,
-    best_model,
-    fit,
-    ingest_log,
-    run_backtest,
-    workspace_history,
-)
+from penchant.pipeline import best_model, fit, run_backtest, workspace_history
 from penchant.settings import FILE
+from penchant.workspace import Workspace
 
 DATASET = "complete_journey"
 MODELS = ("popularity", "decayed_share", "gamma_poisson", "boosted")

@@ -7,6 +7,8 @@ of our own code are `assert`s instead.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST_SHOWN = 30  # names in a message
+
 
 class PenchantError(ValueError):
     """Anything penchant refuses, with the way out in its message."""
@@ -42,4 +44,6 @@ def suggest(unknown: str, known: Iterable[str]) -> str:
     close = get_close_matches(unknown, names, n=1, cutoff=0.5)
     if close:
         return f"Did you mean '{close[0]}'?"
-    return f"Known: {', '.join(names)}."
+    shown = ", ".join(names[:MOST_SHOWN])
+    more = len(names) - MOST_SHOWN
+    return f"Known: {shown} and {more:,} more." if more > 0 else f"Known: {shown}."

@@ -6,10 +6,9 @@ ones left there, and says what to run first when it is missing.
 
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from penchant import columns as c
-from penchant.data.log import Log
 from penchant.data.mapping import CatalogMapping
 from penchant.data.mapping import Mapping as EventMapping
-from penchant.data.quarantine import Receipt
 from penchant.data.reading import Source
 from penchant.data.step import Step
 from penchant.data.store import Store
@@ -32,133 +29,12 @@ from penchant.interest.artifact import load_model, save_model
 from penchant.interest.forecast import Forecast, write_forecasts
 from penchant.interest.history import History, build_history
 from penchant.interest.model import Model, Recipe, predict_blocks
-from penchant.interest.task import Task, Window
 from penchant.interest.topics import Topics, choose_topics
 from penchant.models import RECIPES, TYPES
-from penchant.settings import FILE, Settings, TopicSettings, load_settings
+from penchant.settings import FILE, TopicSettings
+from penchant.workspace import Workspace
 
-Tell = Callable[[str], None]  # what is being done now
 SHOWN = 3  # customers, where none is named
-
-
-def _silent(_: str) -> None:
-    """Tell nobody."""
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """A settings file's folder, and the places of everything made from it."""
-
-    root: Path
-    settings: Settings
-
-    @classmethod
-    def open(cls, config: Path = Path(FILE)) -> "Workspace":
-        """Open the workspace of a settings file."""
-        return cls(config.parent, load_settings(config))
-
-    @property
-    def folder(self) -> Path:
-        """Where everything is kept."""
-        return self.root / self.settings.folder
-
-    @property
-    def model_folder(self) -> Path:
-        """The fitted model."""
-        return self.folder / "model"
-
-    @property
-    def backtest_folder(self) -> Path:
-        """The last backtest's tables."""
-        return self.folder / "backtest"
-
-    @property
-    def forecast_path(self) -> Path:
-        """The last forecast."""
-        return self.folder / "forecast.parquet"
-
-    @property
-    def report_path(self) -> Path:
-        """The last report."""
-        return self.folder / "report.html"
-
-    @property
-    def task(self) -> Task:
-        """What the settings ask of a forecast."""
-        asked = self.settings.forecast
-        windows = tuple(Window.parse(name) for name in asked.windows)
-        return Task(windows=windows, target=asked.target, step=asked.step)
-
-    def store(self, *, create: bool = False) -> Store:
-        """The store; DataError when nothing was ingested yet."""
-        path = self.folder / "store"
-        if (path / "manifest.json").exists():
-            return Store.open(path)
-        if not create:
-            raise DataError(f"Nothing is ingested in {self.folder} yet. Run `penchant ingest`.")
-        return Store.create(path)
-
-
-@dataclass(frozen=True)
-class Ingested:
-    """One source put into one table of the store."""
-
-    table: str
-    source: str
-    receipt: Receipt
-
-
-def ingest(
-    workspace: Workspace, events: Sequence[str] = (), tell: Tell = _silent
-) -> list[Ingested]:
-    """Put the sources named in the settings, or other `events`, into the store."""
-    sources, mapping = workspace.settings.sources, workspace.settings.mapping
-    named = tuple(events) or tuple(_beside(workspace, path) for path in sources.events)
-    if not named:
-        raise DataError(
-            f"No events to ingest: name files on the command line, or in {FILE} under "
-            '[sources] as events = ["orders.csv"].'
-        )
-    store = workspace.store(create=True)
-    ingested = []
-    for path in named:
-        tell(f"Reading {path}")
-        receipt = store.append(path, mapping.events, timezone=workspace.settings.timezone)
-        ingested.append(Ingested("events", path, receipt))
-    others = (
-        ("catalog", sources.catalog, partial(store.replace_catalog, mapping=mapping.catalog)),
-        ("people", sources.people, partial(store.replace_people, mapping=mapping.people)),
-        (
-            "promotions",
-            sources.promotions,
-            partial(store.replace_promotions, mapping=mapping.promotions),
-        ),
-        ("holidays", sources.holidays, partial(store.replace_holidays, mapping=mapping.holidays)),
-    )
-    for table, other, replace in others:
-        if other is not None:
-            tell(f"Reading {other}")
-            ingested.append(Ingested(table, other, replace(_beside(workspace, other))))
-    return ingested
-
-
-def ingest_log(store: Store, log: Log, tell: Tell = _silent) -> Receipt:
-    """Put a public data set or a world into a store."""
-    tell(f"Storing {len(log.events):,} events")
-    receipt = store.append(log.events)
-    store.replace_catalog(log.catalog)
-    if log.people is not None:
-        store.replace_people(log.people)
-    if log.promotions is not None:
-        tell(f"Storing {len(log.promotions):,} promotions")
-        store.replace_promotions(log.promotions)
-    if log.holidays is not None:
-        store.replace_holidays(log.holidays)
-    return receipt
-
-
-def _beside(workspace: Workspace, path: str) -> str:
-    return str(workspace.root / path)
 
 
 def store_history(
@@ -318,11 +194,13 @@ def run_backtest(
     first = history.interest.step.start(history.interest.origin + chosen[0])
     topics = store_topics(workspace.store(), workspace.settings.topics, first)
     known_then = workspace_history(workspace, topics)
+    # With other topics the history may begin elsewhere; the dates stay.
+    shift = history.interest.origin - known_then.interest.origin
     result = backtest(
         known_then,
         recipes,
         workspace.task,
-        chosen,
+        [cutoff + shift for cutoff in chosen],
         dataset=workspace.settings.name,
         draws=asked.draws,
         progress=progress,

@@ -13,6 +13,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from penchant.data.mapping import (
     CatalogMapping,
     HolidayMapping,
+    IdentityMapping,
     Mapping,
     PeopleMapping,
     PromotionMapping,
@@ -29,8 +30,10 @@ class Sources:
     """Where the data come from: paths, beside the settings file or absolute."""
 
     events: tuple[str, ...] = ()
+    format: str | None = None  # of the events, a name in `data.sources`; by default recognised
     catalog: str | None = None
     people: str | None = None
+    identities: str | None = None
     promotions: str | None = None
     holidays: str | None = None
 
@@ -42,6 +45,7 @@ class Mappings:
     events: Mapping = field(default_factory=Mapping)
     catalog: CatalogMapping = field(default_factory=CatalogMapping)
     people: PeopleMapping = field(default_factory=PeopleMapping)
+    identities: IdentityMapping = field(default_factory=IdentityMapping)
     promotions: PromotionMapping = field(default_factory=PromotionMapping)
     holidays: HolidayMapping = field(default_factory=HolidayMapping)
 

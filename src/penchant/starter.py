@@ -12,8 +12,10 @@ timezone = "UTC"            # the shop's, e.g. "Europe/Berlin"
 
 [sources]                   # CSV, JSON Lines, Parquet (a file, glob or folder), shop.duckdb::table
 events = ["orders.csv"]
+# format = "ga4"            # of the events; known ones are recognised (docs/sources.md)
 # catalog = "products.csv"
 # people = "customers.csv"
+# identities = "logins.csv"  # which cookies, devices, addresses are whose: alias, user
 # promotions = "promotions.csv"
 # holidays = "holidays.csv"
 
@@ -28,6 +30,10 @@ events = ["orders.csv"]
 [mapping.catalog]
 # item = "product_id"
 # path = ["department", "category"]
+
+[mapping.identities]
+# alias = "anonymous_id"
+# user = "customer_id"
 
 [topics]
 # level = 2                 # depth in the category tree; chosen by itself when absent

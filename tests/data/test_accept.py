@@ -1,7 +1,8 @@
 """Each row is accepted, or set aside with its place and its first reason."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -14,6 +15,8 @@ from penchant.data.events import EVENT_SCHEMA
 from penchant.data.mapping import CatalogMapping, HolidayMapping, Mapping
 from penchant.data.reading import read
 
+SCRATCH = Path()  # nothing handed in as a table needs one
+
 
 @pytest.fixture(scope="module")
 def connection():
@@ -21,14 +24,14 @@ def connection():
 
 
 def accepted(connection, source, mapping=None, timezone="UTC"):
-    verdict = accept_events(connection, read(connection, source), mapping or Mapping(), timezone)
+    verdict = accept_events(read(connection, source, SCRATCH), mapping or Mapping(), timezone)
     assert verdict.quarantined.count().execute() == 0, verdict.quarantined.execute()
     assert verdict.accepted.columns == tuple(EVENT_SCHEMA.names)
     return verdict.accepted.to_pyarrow().to_pylist()
 
 
 def faults(connection, source, mapping=None):
-    verdict = accept_events(connection, read(connection, source), mapping or Mapping(), "UTC")
+    verdict = accept_events(read(connection, source, SCRATCH), mapping or Mapping(), "UTC")
     rows = verdict.quarantined.to_pyarrow().to_pylist()
     return {row[c.ROW]: (row[c.FIELD], row[c.REASON]) for row in rows}
 
@@ -53,13 +56,17 @@ FAULTS = [
     ({"time": "1969-12-31 23:59:59"}, ("time", "time outside 1970-2100")),
     ({"time": "2101-01-01"}, ("time", "time outside 1970-2100")),
     ({"time": "infinity"}, ("time", "time outside 1970-2100")),
-    ({"value": "1,50"}, ("value", "unreadable number")),
+    ({"time": "2100-12-31"}, ("time", "time in the future")),
+    ({"value": "1,500"}, ("value", "unreadable number")),
     ({"value": "NaN"}, ("value", "unreadable number")),
     ({"value": "-inf"}, ("value", "unreadable number")),
     ({"quantity": "two"}, ("quantity", "unreadable number")),
     ({"dwell": "1e999"}, ("dwell", "unreadable number")),
     ({"item": ""}, ("item", "neither item nor query")),
     ({"kind": " "}, ("kind", "no kind")),
+    ({"kind": "view", "value": "-1"}, ("value", "negative number")),
+    ({"kind": "cart", "quantity": "-2"}, ("quantity", "negative number")),
+    ({"value": "-1", "quantity": "2"}, ("value", "negative number")),
     ({"user": "", "time": "x", "value": "y"}, ("user", "no user")),
     ({"time": "x", "value": "y", "item": ""}, ("time", "unreadable time")),
 ]
@@ -73,7 +80,7 @@ def test_the_first_reason_is_given_with_row_and_field(connection):
 
 def test_the_content_is_the_row_as_it_came(connection):
     table = pa.table({"user": [None], "item": [7], "time": ["2024-01-01"], "odd": [float("nan")]})
-    verdict = accept_events(connection, read(connection, table), Mapping(), "UTC")
+    verdict = accept_events(read(connection, table, SCRATCH), Mapping(), "UTC")
     (row,) = verdict.quarantined.to_pyarrow().to_pylist()
     assert json.loads(row[c.CONTENT]) == {
         "user": None,
@@ -167,6 +174,40 @@ def test_ids_are_trimmed_text_and_kinds_lower_case_words(connection):
     assert [row[c.ORDER] for row in rows] == ["web", "web"]
 
 
+@pytest.mark.parametrize(
+    ("row", "kind", "value", "quantity"),
+    [
+        ({"kind": "purchase", "quantity": "-2", "value": "-9"}, "return", 9.0, 2.0),
+        ({"kind": "order", "quantity": "-2", "value": "9"}, "return", 9.0, 2.0),
+        ({"kind": "purchase", "quantity": None, "value": "-9"}, "return", 9.0, None),
+        ({"kind": "refund", "quantity": "1", "value": "-9"}, "return", 9.0, 1.0),
+        ({"kind": "return", "quantity": "1", "value": "9"}, "return", 9.0, 1.0),
+    ],
+)
+def test_a_cancelled_purchase_is_a_return(connection, row, kind, value, quantity):
+    (event,) = accepted(connection, pa.Table.from_pylist([GOOD | row]))
+    assert (event[c.KIND], event[c.VALUE], event[c.QUANTITY]) == (kind, value, quantity)
+
+
+def test_a_negative_dwell_time_is_left_out(connection):
+    (event,) = accepted(connection, pa.Table.from_pylist([GOOD | {"dwell": "-1"}]))
+    assert event[c.DWELL] is None
+
+
+def test_the_future_begins_a_day_after_now(connection):
+    now = datetime(2024, 5, 1, 12)
+    times = [now + timedelta(hours=hours) for hours in (0, 23, 25)]
+    table = pa.table({"user": ["a"] * 3, "item": ["x"] * 3, "time": times})
+    verdict = accept_events(read(connection, table, SCRATCH), Mapping(), "UTC", now)
+    assert sorted(verdict.accepted[c.TIME].execute()) == times[:2]
+    assert verdict.quarantined[c.REASON].execute().tolist() == ["time in the future"]
+
+
+def test_what_is_about_no_item_needs_none(connection):
+    rows = [GOOD | {"item": None, "kind": kind} for kind in ("visit", "social", "session_start")]
+    assert len(accepted(connection, pa.Table.from_pylist(rows))) == 3
+
+
 def test_a_search_needs_no_item(connection):
     table = pa.table({"user": ["a"], "query": ["red shoes"], "time": ["2024-01-01"]})
     (row,) = accepted(connection, table, Mapping(kind="=search"))
@@ -194,17 +235,55 @@ def test_a_search_needs_no_item(connection):
     ],
 )
 def test_a_path_ends_at_its_first_empty_level(connection, source, mapping, path):
-    reading = read(connection, pa.table({"item": ["x"]} | source))
-    (row,) = accept_catalog(connection, reading, mapping).accepted.to_pyarrow().to_pylist()
+    reading = read(connection, pa.table({"item": ["x"]} | source), SCRATCH)
+    (row,) = accept_catalog(reading, mapping).accepted.to_pyarrow().to_pylist()
     assert row[c.PATH] == path
 
 
 def test_a_holiday_without_an_end_lasts_its_day(connection):
-    reading = read(connection, pa.table({"date": ["2024-12-25"], "name": ["Christmas"]}))
-    verdict = accept_holidays(connection, reading, HolidayMapping())
+    reading = read(connection, pa.table({"date": ["2024-12-25"], "name": ["Christmas"]}), SCRATCH)
+    verdict = accept_holidays(reading, HolidayMapping())
     (row,) = verdict.accepted.to_pyarrow().to_pylist()
     assert row == {
         c.START: datetime(2024, 12, 25),
         c.END: datetime(2024, 12, 26),
         c.NAME: "Christmas",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("11,46", 11.46),
+        ("1.234,50", 1234.5),
+        (" 1,234.50 ", 1234.5),
+        ("2.000.000,125", 2000000.125),
+    ],
+)
+def test_numbers_with_one_reading_are_read(connection, text, number):
+    table = pa.table({"user": ["a"], "item": ["x"], "time": ["2024-01-31"], "value": [text]})
+    (row,) = accepted(connection, table)
+    assert row[c.VALUE] == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-01-31T14:30Z",
+        "2024-01-31 23:30+09:00",
+        "2024-01-31 15:30:00 +0100",
+        "2024-01-31 15:30:00 +01:00",
+        "2024-01-31T14:30:00.000+0000",
+    ],
+)
+def test_zones_are_read_however_they_are_written(connection, text):
+    table = pa.table({"user": ["a"], "item": ["x"], "time": [text]})
+    (row,) = accepted(connection, table, timezone="Asia/Tokyo")
+    assert row[c.TIME] == datetime(2024, 1, 31, 23, 30)
+
+
+def test_a_pattern_with_a_zone_gives_the_shops_time(connection):
+    table = pa.table({"user": ["a"], "item": ["x"], "time": ["31/01/2024 23:30:00 +0000"]})
+    mapping = Mapping(time="time@%d/%m/%Y %H:%M:%S %z")
+    (row,) = accepted(connection, table, mapping, timezone="Asia/Tokyo")
+    assert row[c.TIME] == datetime(2024, 2, 1, 8, 30)

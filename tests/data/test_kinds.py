@@ -1,13 +1,13 @@
-"""Kinds of event are an open set, weighed against one purchase."""
+"""Kinds of event are weighed against one purchase."""
 
-from penchant.data.events import KIND_WEIGHTS, kind_weight
+from penchant.data.events import ABOUT_ITEMS, KIND_SYNONYMS, KIND_WEIGHTS
 
 
 def test_a_return_takes_back_a_purchase_and_a_view_tells_least():
-    assert kind_weight("return") == -kind_weight("purchase") == -1
-    assert 0 < kind_weight("view") < kind_weight("cart") < kind_weight("purchase")
+    assert KIND_WEIGHTS["return"] == -KIND_WEIGHTS["purchase"] == -1
+    assert 0 < KIND_WEIGHTS["view"] < KIND_WEIGHTS["cart"] < KIND_WEIGHTS["purchase"]
 
 
-def test_a_kind_of_ones_own_tells_a_little():
-    assert "wishlist" not in KIND_WEIGHTS
-    assert 0 < kind_weight("wishlist") < kind_weight("purchase")
+def test_other_peoples_words_stand_for_known_kinds():
+    assert set(KIND_SYNONYMS.values()) | set(ABOUT_ITEMS) <= set(KIND_WEIGHTS)
+    assert not set(KIND_SYNONYMS) & set(KIND_WEIGHTS)

@@ -3,7 +3,13 @@
 import pytest
 
 from penchant import columns as c
-from penchant.data.mapping import CatalogMapping, Mapping, PeopleMapping, split_time
+from penchant.data.mapping import (
+    CatalogMapping,
+    IdentityMapping,
+    Mapping,
+    PeopleMapping,
+    split_time,
+)
 from penchant.errors import DataError
 
 
@@ -60,3 +66,11 @@ def test_a_catalog_finds_the_levels_of_its_tree():
 def test_people_keep_their_other_columns():
     names = PeopleMapping().resolve(["customer_id", "age", "reason"])
     assert names == {"user": "customer_id", "age": "age", "reason": "reason"}
+
+
+def test_identities_find_their_columns_and_need_both():
+    found = ["anonymousId", "user_id", "seen"]
+    assert IdentityMapping().resolve(found) == {c.ALIAS: "anonymousId", c.USER: "user_id"}
+    assert IdentityMapping(alias="seen").resolve(found)[c.ALIAS] == "seen"
+    with pytest.raises(DataError, match="no column for 'alias'"):
+        IdentityMapping().resolve(["user_id"])

@@ -75,6 +75,7 @@ def test_all_formats_give_the_same_events(tmp_path):
         store = Store.create(tmp_path / name)
         receipt = store.append(source)
         assert (receipt.sent, receipt.accepted) == (3, 3), name
+        store.compact()
         manifest = (store.path / "manifest.json").read_text()
         expected = expected or manifest
         assert manifest == expected, name
@@ -83,8 +84,11 @@ def test_all_formats_give_the_same_events(tmp_path):
 def test_malformed_csv_lines_are_kept_with_line_and_reason(tmp_path, connection):
     file = tmp_path / "broken.csv"
     file.write_text("user,item,time\na,1,2024\nb,2\nc,3,2024,x\nd,4,2024\ne,5\nf,6,2024\n")
-    reading = read(connection, file)
-    rows = {row[c.CONTENT]["user"]: row[c.ROW] for row in reading.rows.to_pyarrow().to_pylist()}
+    reading = read(connection, file, tmp_path)
+    rows = {
+        row["their_user"]: row[c.ROW]
+        for row in reading.numbered(reading.placed).to_pyarrow().to_pylist()
+    }
     assert rows == {"a": 1, "d": 4, "f": 6}
     aside = {row[c.ROW]: row for row in reading.malformed.to_pyarrow().to_pylist()}
     assert sorted(aside) == [2, 3, 5]
@@ -97,7 +101,7 @@ def test_malformed_csv_lines_are_kept_with_line_and_reason(tmp_path, connection)
 def test_mixed_line_ends_and_unclosed_quotes_lose_nothing(tmp_path, connection):
     file = tmp_path / "broken.csv"
     file.write_bytes(b'user,item,time\r\na,1,2024\nb,2,2024\r\nc,"3,2024\n')
-    reading = read(connection, file)
+    reading = read(connection, file, tmp_path)
     assert reading.rows.count().execute() == 2
     (aside,) = reading.malformed.to_pyarrow().to_pylist()
     assert json.loads(aside[c.CONTENT])["line"] == 'c,"3,2024'
@@ -107,8 +111,8 @@ def test_mixed_line_ends_and_unclosed_quotes_lose_nothing(tmp_path, connection):
 def test_broken_json_lines_keep_their_line_numbers(tmp_path, connection):
     file = tmp_path / "a.jsonl"
     file.write_text('{"user": "a"}\n\n{"user": \n[1]\n{"user": "b", "item": 3}\n')
-    reading = read(connection, file)
-    assert reading.rows.order_by(c.ROW)[c.ROW].execute().tolist() == [1, 5]
+    reading = read(connection, file, tmp_path)
+    assert reading.placed.order_by(c.ROW)[c.ROW].execute().tolist() == [1, 5]
     assert sorted(reading.malformed[c.ROW].execute()) == [3, 4]
     assert reading.columns == ("item", "user")
 
@@ -116,28 +120,48 @@ def test_broken_json_lines_keep_their_line_numbers(tmp_path, connection):
 def test_files_of_one_folder_may_have_different_columns(tmp_path, connection):
     (tmp_path / "a.csv").write_text("user,item\na,1\n")
     (tmp_path / "b.csv").write_text("user,price\nb,2\n")
-    rows = read(connection, tmp_path).rows.to_pyarrow().to_pylist()
-    contents = {row[c.SOURCE].rpartition("/")[2]: row[c.CONTENT] for row in rows}
-    assert contents["a.csv"] == {"user": "a", "item": "1", "price": None}
-    assert contents["b.csv"] == {"user": "b", "item": None, "price": "2"}
+    rows = read(connection, tmp_path, tmp_path).placed.to_pyarrow().to_pylist()
+    contents = {row.pop(c.SOURCE).rpartition("/")[2]: list(row.values()) for row in rows}
+    assert contents == {"a.csv": [1, "a", "1", None], "b.csv": [1, "b", None, "2"]}
 
 
-def test_a_data_frame_may_mix_types_and_name_columns_by_number(connection):
+def test_a_data_frame_may_mix_types_and_name_columns_by_number(tmp_path, connection):
     frame = pd.DataFrame({0: [1, "a", 2.5], "nothing": [None, None, None]})
-    reading = read(connection, frame)
+    reading = read(connection, frame, tmp_path)
     assert reading.columns == ("0", "nothing")
-    assert [row["0"] for row in reading.rows[c.CONTENT].to_pyarrow().to_pylist()] == [
-        "1",
-        "a",
-        "2.5",
-    ]
+    assert reading.rows["their_0"].execute().tolist() == ["1", "a", "2.5"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mended"),
+    [
+        ("utf-8", 0),
+        ("utf-8-sig", 0),
+        ("utf-16", 0),
+        ("utf-16-le", 0),
+        ("utf-16-be", 0),
+        ("cp1252", 1),
+    ],
+)
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_other_encodings_are_read_and_counted(tmp_path, encoding, mended, ending):
+    lines = {
+        "csv": "user,item,time\na,1,2024-01-01\nb,café,2024-01-01\n",
+        "jsonl": '{"user": "a", "item": "1", "time": "2024-01-01"}\n'
+        '{"user": "b", "item": "café", "time": "2024-01-01"}\n',
+    }
+    file = tmp_path / f"odd.{ending}"
+    file.write_bytes(lines[ending].encode(encoding))
+    store = Store.create(tmp_path / "store")
+    receipt = store.append(file)
+    assert (receipt.sent, receipt.accepted) == (2, 2)
+    assert sum(receipt.repaired.values()) == mended
+    assert sorted(store.events()[c.ITEM].execute()) == ["1", "café"]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.csv", "user,item\ncafé,1\n".encode("latin-1"), ["a.csv", "isn't UTF-8", "0xe9"]),
-        ("a.csv", "user,item\na,1\n".encode("utf-16"), ["a.csv", "isn't UTF-8"]),
         ("a.csv", b"", ["a.csv", "is empty"]),
         ("a.csv", b"user,User\n1,2\n", ["more than one column 'user'"]),
         ("a.xlsx", b"PK", ["format", ".xlsx", "Parquet"]),
@@ -149,7 +173,7 @@ def test_a_data_frame_may_mix_types_and_name_columns_by_number(connection):
 def test_an_unreadable_file_says_what_was_found(tmp_path, connection, name, content, words):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError) as error:
-        read(connection, tmp_path / name)
+        read(connection, tmp_path / name, tmp_path)
     assert all(word in str(error.value) for word in words)
 
 
@@ -158,19 +182,19 @@ def test_a_missing_file_or_table_says_what_is_there(tmp_path, connection):
     with duckdb.connect(str(tmp_path / "shop.duckdb")) as database:
         database.execute("CREATE TABLE orders AS SELECT 1 AS user")
     with pytest.raises(DataError, match=r"no file.*Did you mean 'orders.csv'"):
-        read(connection, tmp_path / "order.csv")
+        read(connection, tmp_path / "order.csv", tmp_path)
     with pytest.raises(DataError, match=r"'order' is no table.*Did you mean"):
-        read(connect(), f"{tmp_path / 'shop.duckdb'}::order")
+        read(connect(), f"{tmp_path / 'shop.duckdb'}::order", tmp_path)
     with pytest.raises(DataError, match=r"Name a table"):
-        read(connect(), tmp_path / "shop.duckdb")
+        read(connect(), tmp_path / "shop.duckdb", tmp_path)
     with pytest.raises(DataError, match="Can't read a dict"):
-        read(connection, {})
+        read(connection, {}, tmp_path)
 
 
 def test_reading_again_on_one_connection_starts_afresh(tmp_path, connection):
     (tmp_path / "a.csv").write_text("user,item\na\n")
-    assert read(connection, tmp_path / "a.csv").malformed.count().execute() == 1
-    assert read(connection, tmp_path / "a.csv").malformed.count().execute() == 1
+    assert read(connection, tmp_path / "a.csv", tmp_path).malformed.count().execute() == 1
+    assert read(connection, tmp_path / "a.csv", tmp_path).malformed.count().execute() == 1
 
 
 def test_a_hive_folder_of_csv_reaches_the_store(tmp_path):
@@ -179,3 +203,50 @@ def test_a_hive_folder_of_csv_reaches_the_store(tmp_path):
     (folder / "a.csv").write_text("user,item,time\na,1,2024-01-01\n")
     store = Store.create(tmp_path / "store")
     assert store.append(tmp_path / "in", Mapping()).accepted == 1
+
+
+def test_a_name_with_a_pattern_in_it_is_that_file_alone(tmp_path):
+    for name, user in (("x[1].csv", "a"), ("x1.csv", "b"), ("y*.csv", "c"), ("y2.csv", "d")):
+        (tmp_path / name).write_text(f"user,item,time\n{user},1,2024-01-01\nbad\n")
+    for name, user in (("x[1].csv", "a"), ("y*.csv", "c")):
+        store = Store.create(tmp_path / f"store {user}")
+        receipt = store.append(tmp_path / name)
+        assert (receipt.accepted, receipt.reasons) == (1, {"malformed line": 1})
+        assert store.events()[c.USER].execute().tolist() == [user]
+
+
+def test_parquet_parts_may_have_columns_of_any_name(tmp_path):
+    for number, row in enumerate(({"line": 80}, {"line": 81})):
+        rows = [{"user": "a", "item": "1", "time": "2024-01-01"} | row, {"user": "b"} | row]
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / f"{number}.parquet")
+    store = Store.create(tmp_path / "store")
+    assert store.append(str(tmp_path / "*.parquet")).quarantined == 2
+    places = store.quarantine().select(c.SOURCE, c.ROW).to_pyarrow().to_pylist()
+    assert sorted((p[c.SOURCE][-9:], p[c.ROW]) for p in places) == [
+        ("0.parquet", 2),
+        ("1.parquet", 2),
+    ]
+    for name in ("filename", "file_row_number"):
+        for number in range(2):
+            rows = [{"user": "a", "item": str(number), "time": "2024-01-01", name: "odd"}]
+            pq.write_table(pa.Table.from_pylist(rows), tmp_path / f"{name}{number}.parquet")
+        assert store.append(str(tmp_path / f"{name}?.parquet")).sent == 2
+
+
+def test_a_folders_value_doesnt_hide_a_column(tmp_path):
+    folder = tmp_path / "in" / "user=zed"
+    folder.mkdir(parents=True)
+    pq.write_table(
+        pa.table({"user": ["a"], "item": ["1"], "time": ["2024-01-01"]}), folder / "0.parquet"
+    )
+    store = Store.create(tmp_path / "store")
+    store.append(tmp_path / "in")
+    assert store.events()[c.USER].execute().tolist() == ["a"]
+
+
+def test_columns_that_differ_by_case_are_one(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("User,item,time\na,1,2024-01-01\n")
+    (tmp_path / "in" / "b.csv").write_text("user,Item,time\nb,2,2024-01-01\n")
+    store = Store.create(tmp_path / "store")
+    assert store.append(tmp_path / "in").accepted == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from penchant.checkup import Checkup
 from penchant.dashboard.block import NextStep, Section
 from penchant.dashboard.calibration import calibration
 from penchant.dashboard.customers import customers
@@ -17,6 +18,7 @@ from penchant.dashboard.hindsight import hindsight
 from penchant.dashboard.leaderboard import leaderboard
 from penchant.dashboard.method import method
 from penchant.dashboard.page import render
+from penchant.dashboard.quality import quality
 from penchant.dashboard.scores import Past
 from penchant.dashboard.timeline import timeline
 from penchant.errors import HistoryError
@@ -46,6 +48,7 @@ class Report:
     demand: pa.Table | None = None
     next_steps: tuple[NextStep, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()  # names and values, shown as they are
+    checkup: Checkup | None = None  # what is wrong with the data
 
     def __post_init__(self) -> None:
         interest = self.history.interest
@@ -63,7 +66,7 @@ class Report:
 
 
 def sections(report: Report) -> tuple[Section, ...]:
-    """The report's seven parts, in order."""
+    """The report's parts, in order: seven, and one on the data where they were looked over."""
     history, forecast, task = report.history, report.forecast, report.task
     past = Past.of(history, report.table, report.reliability, report.demand)
     return (
@@ -73,6 +76,7 @@ def sections(report: Report) -> tuple[Section, ...]:
         calibration(past),
         leaderboard(past),
         customers(history, forecast, task),
+        *(() if report.checkup is None else (quality(report.checkup),)),
         method(history, task, report.model, past, report.settings),
     )
 
@@ -90,6 +94,11 @@ def write_report(report: Report, path: Path) -> None:
 def write_backtest_page(title: str, past: Past, path: Path) -> None:
     """Write what a backtest found as a page of its own, without a forecast."""
     _write(render(title, (hindsight(past), calibration(past), leaderboard(past))), path)
+
+
+def write_quality_page(title: str, checkup: Checkup, path: Path) -> None:
+    """Write what a checkup found as a page of its own."""
+    _write(render(title, (quality(checkup),)), path)
 
 
 def _write(page: str, path: Path) -> None:

@@ -1,20 +1,21 @@
-"""The report of a workspace: its history, its model's forecast, and its last backtest."""
+"""The pages of a workspace: its report, its last backtest, and how good its data are."""
 
 from pathlib import Path
 
+from penchant.checkup import Checkup, last_check
 from penchant.dashboard.block import NextStep
-from penchant.dashboard.report import Report, write_backtest_page, write_report
+from penchant.dashboard.report import (
+    Report,
+    write_backtest_page,
+    write_quality_page,
+    write_report,
+)
 from penchant.dashboard.scores import Past
 from penchant.evaluation.result import Backtest
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
-from penchant.pipeline import (
-    Workspace,
-    check_asked,
-    last_backtest,
-    saved_model,
-    workspace_history,
-)
+from penchant.pipeline import check_asked, last_backtest, saved_model, workspace_history
+from penchant.workspace import Workspace
 
 NEXT_STEPS = (
     NextStep("See one customer's likeliest topics", "penchant forecast --customer ID"),
@@ -51,6 +52,7 @@ def report_of(workspace: Workspace, history: History, made: Forecast, model: str
             ("kinds forecast", ", ".join(asked.target)),
             ("level of topics", str(history.topics.level)),
         ),
+        checkup=last_check(workspace, history),
     )
     write_report(report, workspace.report_path)
     return workspace.report_path
@@ -61,4 +63,11 @@ def backtest_page(workspace: Workspace, history: History, result: Backtest) -> P
     past = Past.of(history, result.table, result.reliability, result.demand)
     path = workspace.backtest_folder / "backtest.html"
     write_backtest_page(f"Past forecasts of {workspace.settings.name}", past, path)
+    return path
+
+
+def quality_page(workspace: Workspace, checkup: Checkup) -> Path:
+    """Write what a checkup found as a page beside the store."""
+    path = workspace.folder / "quality.html"
+    write_quality_page(f"The data of {workspace.settings.name}", checkup, path)
     return path

@@ -6,6 +6,7 @@ temporary tables. The few functions whose names differ from engine to engine sta
 
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
+Progress = Callable[[str, int, int], None]  # what is being done, how far, out of how much
+Tell = Callable[[str], None]  # what is being done
+Reached = Callable[[int, int], None]  # how far, out of how much
+TOLD_EVERY = 0.5  # seconds
 INSTANT = "timestamp('UTC')"
 
 
@@ -40,14 +45,31 @@ def connect(
     return connection
 
 
+def untold(_what: str, _done: int, _of: int) -> None:
+    """Tell nobody of progress."""
+
+
 @contextmanager
-def session() -> Iterator[Backend]:
+def session(spill: Path | None = None) -> Iterator[Backend]:
     """Lend a connection for one piece of work, and free its temporary tables afterwards."""
-    connection = connect()
+    connection = connect(memory_limit="1280MiB", spill=spill)
     try:
         yield connection
     finally:
         connection.disconnect()
+
+
+def run(connection: Backend, sql: str, tell: Reached) -> list[tuple[Any, ...]]:
+    """Run a long statement, telling now and then how many hundredths of it are done."""
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(lambda: connection.raw_sql(sql).fetchall())
+        try:
+            while not wait([running], timeout=TOLD_EVERY).done:
+                tell(max(0, round(connection.con.query_progress())), 100)
+        except BaseException:
+            connection.con.interrupt()
+            raise
+        return running.result()
 
 
 def wall_clock_at(timezone: str, instant: ir.TimestampValue) -> ir.TimestampValue:
@@ -65,7 +87,14 @@ def parse_time(text: ir.StringValue, pattern: str) -> ir.TimestampValue:
     return _try_strptime(text, pattern)
 
 
-def _builtin(name: str, *arguments: str) -> Callable[..., ir.TimestampValue]:
+def parse_instant(text: ir.StringValue, pattern: str) -> ir.TimestampValue:
+    """Read a time and its zone, written as the strptime pattern says, or null."""
+    return _try_strptime_zoned(text, pattern)
+
+
+def _builtin(
+    name: str, *arguments: str, gives: str = "timestamp"
+) -> Callable[..., ir.TimestampValue]:
     """Name a function of the engine that gives a timestamp."""
 
     def one(first: object) -> None: ...
@@ -74,7 +103,7 @@ def _builtin(name: str, *arguments: str) -> Callable[..., ir.TimestampValue]:
 
     body = (one, two)[len(arguments) - 1]
     built: Callable[..., ir.TimestampValue] = ibis.udf.scalar.builtin(
-        body, name=name, signature=(arguments, "timestamp")
+        body, name=name, signature=(arguments, gives)
     )
     return built
 
@@ -82,3 +111,4 @@ def _builtin(name: str, *arguments: str) -> Callable[..., ir.TimestampValue]:
 _timezone = _builtin("timezone", "string", INSTANT)
 _make_timestamp = _builtin("make_timestamp", "int64")
 _try_strptime = _builtin("try_strptime", "string", "string")
+_try_strptime_zoned = _builtin("try_strptime", "string", "string", gives=INSTANT)

@@ -1,25 +1,27 @@
 """The event table: one row for each thing a customer did.
 
-Kinds are an open set: any lower-case word is one. The known kinds carry a default weight, which
-says how much one such event tells of interest next to one purchase.
+Kinds are an open set: any lower-case word is one. The known kinds carry a weight, which says how
+much one such event tells of interest next to one purchase.
 """
 
 import pyarrow as pa
 
 from penchant import columns as c
 
-KIND_WEIGHTS: dict[str, float] = {
-    "purchase": 1.0,
-    "redeem": 1.0,
-    "cart": 0.4,
-    "favourite": 0.4,
-    "search": 0.2,
-    "social": 0.2,
+KIND_WEIGHTS: dict[str, float] = {  # the most frequent first
     "view": 0.1,
     "impression": 0.0,
+    "purchase": 1.0,
+    "cart": 0.4,
+    "search": 0.2,
+    "favourite": 0.4,
+    "social": 0.2,
+    "redeem": 1.0,
     "return": -1.0,
+    "visit": 0.0,  # a page or session that is about no item
 }
-UNKNOWN_KIND_WEIGHT = 0.1
+PURCHASE, RETURN = "purchase", "return"
+ABOUT_ITEMS = (PURCHASE, RETURN, "redeem", "cart", "favourite", "view", "impression", "search")
 KIND_SYNONYMS: dict[str, str] = {  # other people's words, lower-case
     "pv": "view",
     "click": "view",
@@ -57,8 +59,3 @@ EVENT_SCHEMA = pa.schema(
         pa.field(c.EVENT, pa.string()),  # the source's own id of the event, when it has one
     ]
 )
-
-
-def kind_weight(kind: str) -> float:
-    """Weight of one event of `kind`, next to one purchase."""
-    return KIND_WEIGHTS.get(kind, UNKNOWN_KIND_WEIGHT)

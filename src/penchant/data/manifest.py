@@ -7,8 +7,9 @@ replaced in one step, so that whoever is cut off leaves the old state or the new
 import hashlib
 import json
 import os
+import shutil
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,7 +20,8 @@ SCHEMA_VERSION = 1
 PENDING = ".pending-"
 EVENTS, CATALOG, PEOPLE = "events", "catalog", "people"
 PROMOTIONS, HOLIDAYS, QUARANTINE = "promotions", "holidays", "quarantine"
-TABLES = (EVENTS, CATALOG, PEOPLE, PROMOTIONS, HOLIDAYS, QUARANTINE)
+IDENTITIES = "identities"
+TABLES = (EVENTS, CATALOG, PEOPLE, IDENTITIES, PROMOTIONS, HOLIDAYS, QUARANTINE)
 HASH_LETTERS = 16  # of a file's sha256, as its name
 
 
@@ -47,7 +49,7 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Every file of a store, in the order of their paths. Says the same for the same rows."""
+    """Every file of a store, in the order of their paths."""
 
     files: tuple[File, ...] = ()
 
@@ -60,6 +62,11 @@ class Manifest:
         gone = set(folders)
         kept = [file for file in self.files if file.folder not in gone]
         return Manifest(tuple(sorted([*kept, *files])))
+
+    def changed(self, gone: Collection[str], files: Iterable[File]) -> "Manifest":
+        """Leave out the files at the paths `gone`, and add `files`."""
+        kept = [file for file in self.files if file.path not in gone]
+        return Manifest(tuple(sorted({*kept, *files})))
 
     def to_json(self) -> str:
         """Write as JSON, the same bytes for the same files."""
@@ -114,13 +121,18 @@ def load(store: Path) -> Manifest:
 
 
 def save(store: Path, manifest: Manifest) -> None:
-    """Replace the manifest in one step that survives a power cut, then drop files it left out."""
+    """Replace the manifest in one step that survives a power cut, then drop what is left over.
+
+    Files that the manifest before it listed stay until the next time, for those who read them.
+    """
+    path = store / MANIFEST
+    before = load(store).files if path.is_file() else ()
     pending = store / f"{PENDING}{uuid.uuid4().hex}"
     pending.write_text(manifest.to_json(), encoding="utf-8")
     sync(pending)
-    os.replace(pending, store / MANIFEST)
+    os.replace(pending, path)
     sync(store)
-    _sweep(store, manifest)
+    _sweep(store, {file.path for file in (*before, *manifest.files)})
 
 
 def add_file(store: Path, folder: str, write: Callable[[Path], None]) -> tuple[str, int, str]:
@@ -129,11 +141,20 @@ def add_file(store: Path, folder: str, write: Callable[[Path], None]) -> tuple[s
     target.mkdir(parents=True, exist_ok=True)
     pending = target / f"{PENDING}{uuid.uuid4().hex}"
     write(pending)
-    sync(pending)
-    digest = sha256(pending)
+    return adopt_file(store, folder, pending)
+
+
+def adopt_file(store: Path, folder: str, path: Path) -> tuple[str, int, str]:
+    """Move a file of the same disk under its hash into `folder`; returns as `add_file` does."""
+    target = store / folder
+    if not target.is_dir():
+        target.mkdir(parents=True)
+        sync(target.parent)
+    sync(path)
+    digest = sha256(path)
     name = f"{folder}/{digest[:HASH_LETTERS]}.parquet"
-    size = pending.stat().st_size
-    os.replace(pending, store / name)
+    size = path.stat().st_size
+    os.replace(path, store / name)
     sync(target)
     return name, size, digest
 
@@ -167,9 +188,8 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def _sweep(store: Path, manifest: Manifest) -> None:
-    """Remove our own files that the manifest doesn't list, and folders left empty."""
-    listed = {file.path for file in manifest.files}
+def _sweep(store: Path, listed: Collection[str]) -> None:
+    """Remove our own files that aren't listed, and folders left empty."""
     for table in TABLES:
         folder = store / table
         for path in sorted(folder.rglob("*"), reverse=True) if folder.is_dir() else ():
@@ -179,4 +199,7 @@ def _sweep(store: Path, manifest: Manifest) -> None:
             elif path.relative_to(store).as_posix() not in listed:
                 path.unlink()
     for path in store.glob(f"{PENDING}*"):
-        path.unlink()
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -15,6 +15,7 @@ from penchant.errors import DataError, suggest
 
 CONSTANT = "="
 DAY_MARK = "@"
+DIRECTIVES = "aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%-"  # that may follow a `%` in a pattern
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     c.USER: ("user_id", "userid", "customer", "customer_id", "household_id", "visitorid"),
@@ -43,6 +44,18 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     c.END: ("end_date", "valid_until"),
     c.STRENGTH: ("depth", "discount"),
     c.NAME: ("holiday",),
+    c.ALIAS: (
+        "anonymous_id",
+        "anonymousid",
+        "previous_id",
+        "device_id",
+        "client_id",
+        "cookie_id",
+        "visitor_id",
+        "user_pseudo_id",
+        "domain_userid",
+        "email",
+    ),
 }
 LEVELS: tuple[tuple[str, ...], ...] = (  # of a category tree, from the root
     ("department", "department_name"),
@@ -128,6 +141,20 @@ class PeopleMapping:
 
 
 @dataclass(frozen=True, kw_only=True)
+class IdentityMapping:
+    """Names of the columns of an identity source: an id, and the customer whose it is too."""
+
+    alias: str | None = None
+    user: str | None = None
+
+    def resolve(self, found: Sequence[str]) -> dict[str, str]:
+        """Match our columns with those `found`; DataError without an alias and a user."""
+        names = _resolve(self, found)
+        _require(names, found, (c.ALIAS, c.USER))
+        return names
+
+
+@dataclass(frozen=True, kw_only=True)
 class PromotionMapping:
     """Names of a promotion source's columns; without a strength it is 1."""
 
@@ -158,7 +185,9 @@ class HolidayMapping:
         return names
 
 
-AnyMapping = Mapping | CatalogMapping | PeopleMapping | PromotionMapping | HolidayMapping
+AnyMapping = (
+    Mapping | CatalogMapping | PeopleMapping | IdentityMapping | PromotionMapping | HolidayMapping
+)
 
 
 def split_time(name: str, found: Iterable[str]) -> tuple[str, date | str | None]:
@@ -167,7 +196,13 @@ def split_time(name: str, found: Iterable[str]) -> tuple[str, date | str | None]
     if name.startswith(CONSTANT) or name in found or not mark:
         return name, None
     if "%" in rest:
-        return column, rest
+        unknown = set(re.findall("%(.?)", rest)) - set(DIRECTIVES)
+        if not unknown:
+            return column, rest
+        raise DataError(
+            f"The time '{name}' can't be read: '%{min(unknown)}' means nothing in a pattern. "
+            "Write one as in 'date@%d/%m/%Y %H:%M'."
+        )
     if re.fullmatch(r"\d{4}-\d\d-\d\d", rest):
         try:
             return column, date.fromisoformat(rest)
@@ -225,6 +260,8 @@ def _require(names: dict[str, str], found: Sequence[str], needed: tuple[str, ...
 
 
 def _near(name: str, found: Sequence[str]) -> str:
+    if len(found) == 1 and len(re.findall(r"\w+", found[0])) > 1:
+        return "Is there another mark than a comma, semicolon, tab or bar between the columns?"
     hint = suggest(name, found)
     tried = ", ".join((name, *SYNONYMS.get(name, ())))
     return hint if hint.startswith("Did") else f"Tried: {tried}."

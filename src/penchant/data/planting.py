@@ -28,11 +28,15 @@ SHORTEST_CADENCE, LONGEST_CADENCE = 3, 12  # steps
 JITTER = 1  # steps
 
 
-def tastes(users: int, topics: int, rng: np.random.Generator) -> Array:
-    """Dirichlet shares of topics around an uneven popularity, as `share_UT`."""
+def popularity(topics: int, rng: np.random.Generator) -> Array:
+    """Uneven shares of topics in a shop, as `popularity_T`."""
     popularity_T = rng.permutation(np.arange(1, topics + 1, dtype=np.float64))
     popularity_T **= -POPULARITY_EXPONENT
-    popularity_T /= popularity_T.sum()
+    return popularity_T / popularity_T.sum()
+
+
+def tastes(users: int, popularity_T: Array, rng: np.random.Generator) -> Array:
+    """Dirichlet shares of topics around their popularity, as `share_UT`."""
     share_UT = rng.dirichlet(CONCENTRATION * popularity_T, size=users) + TASTE_FLOOR
     return share_UT / share_UT.sum(axis=1, keepdims=True)
 

@@ -1,11 +1,14 @@
 """Rows that can't be used, kept with their place and reason, and the receipt that counts them."""
 
+from collections import Counter
+from collections.abc import Iterable
 from collections.abc import Mapping as Counts
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from penchant import columns as c
+from penchant.data.manifest import QUARANTINE
 
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -17,6 +20,8 @@ QUARANTINE_SCHEMA = pa.schema(
     ]
 )
 MALFORMED = "malformed line"
+SET_ASIDE = "the store"  # source of events that a rule moved here after they were accepted
+NOT_UTF8 = "line not in UTF-8, read as Windows-1252"
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,8 @@ class Receipt:
     """What became of every row sent: accepted + duplicate + quarantined = sent.
 
     `duplicate` counts rows the store held already and repeats within the batch; `reasons` counts
-    the quarantined rows by their reason.
+    the quarantined rows by their reason, and `repaired` the accepted rows that needed a repair, by
+    their first, and the lines that weren't UTF-8. `format` names the known source, if it is one.
     """
 
     sent: int
@@ -32,8 +38,35 @@ class Receipt:
     duplicate: int
     quarantined: int
     reasons: Counts[str, int] = field(default_factory=dict)
+    repaired: Counts[str, int] = field(default_factory=dict)
+    format: str | None = None
 
     def __post_init__(self) -> None:
         assert min(self.sent, self.accepted, self.duplicate, self.quarantined) >= 0
         assert self.accepted + self.duplicate + self.quarantined == self.sent
         assert sum(self.reasons.values()) == self.quarantined
+
+
+def total(receipts: Iterable[Receipt]) -> Receipt:
+    """The receipt of several batches together."""
+    batches = list(receipts)
+    return Receipt(
+        sent=sum(batch.sent for batch in batches),
+        accepted=sum(batch.accepted for batch in batches),
+        duplicate=sum(batch.duplicate for batch in batches),
+        quarantined=sum(batch.quarantined for batch in batches),
+        reasons=_added(batch.reasons for batch in batches),
+        repaired=_added(batch.repaired for batch in batches),
+    )
+
+
+def _added(counts: Iterable[Counts[str, int]]) -> dict[str, int]:
+    added: Counter[str] = Counter()
+    for count in counts:
+        added.update(count)
+    return dict(sorted(added.items()))
+
+
+def aside(table: str) -> str:
+    """Folder of a store that keeps the rows meant for `table`."""
+    return f"{QUARANTINE}/{table}"

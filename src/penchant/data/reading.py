@@ -1,12 +1,9 @@
-"""Read any source into one shape: where each row came from, and the row itself.
+"""Read any source as one shape: where each row came from, and the row itself.
 
 CSV and JSON Lines are read as text, so that one bad cell never stops a read; what can't be a row
-at all is set aside with its line. The source is copied once into a temporary table of the
-connection, which spills to disk where memory is short.
+at all is set aside with its line. A source is streamed, never held.
 """
 
-import glob
-import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,167 +14,159 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
+from ibis.common.exceptions import IbisError
 
 from penchant import columns as c
-from penchant.data.lines import LINE_ENDINGS, line_relation
+from penchant.data.encoding import blank_lines
+from penchant.data.files import FORMATS, Shape, file_relations
+from penchant.data.lines import BLANK_LINES
 from penchant.data.quarantine import MALFORMED
-from penchant.data.sql import Relation, identifier, literal
-from penchant.errors import DataError, suggest
+from penchant.data.sql import THEIRS, Relation, identifier, literal
+from penchant.data.tables import (
+    database_relation,
+    frame_relation,
+    ibis_relation,
+    is_database,
+    table_relation,
+)
+from penchant.errors import DataError
 
 Source: TypeAlias = str | Path | pd.DataFrame | pa.Table | ir.Table
-
-PARQUET_ENDINGS = (".parquet", ".pq")
-DATABASE_ENDINGS = (".duckdb", ".db")
-DATABASE_SEPARATOR = "::"
-FORMATS = (
-    "CSV (.csv, .tsv, also .gz), JSON Lines (.jsonl, .ndjson, .json, also .gz), Parquet "
-    "(.parquet, a glob or a folder), a DuckDB table (shop.duckdb::orders), an Ibis table, "
-    "a pandas data frame or a pyarrow table"
-)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A source, read.
+    """A source that can be read, as often as asked.
 
-    `rows` has the columns source, row and content (a struct of the source's own columns);
-    `malformed` holds what was no row at all, as the quarantine keeps it.
+    `rows` has the source's own columns, under names of our making (see `cell`); `placed` has source
+    and row before them, and is slower to read. Its rows are numbered without the malformed lines,
+    see `numbered`. `malformed` holds what was no row at all, as the quarantine keeps it.
     """
 
     rows: ir.Table
+    placed: ir.Table
     malformed: ir.Table
+    skips: ir.Table
+    columns: tuple[str, ...]
+    mended: int  # lines that weren't UTF-8 and are read as Windows-1252
+    formats: tuple[str, ...]  # known sources' formats that were recognised or asked for
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the source's own columns."""
-        return tuple(self.rows[c.CONTENT].names)
+    def numbered(self, rows: ir.Table) -> ir.Table:
+        """Rows of `placed` with the malformed lines before them counted. For a few rows."""
+        within = [
+            rows[c.SOURCE] == self.skips[c.SOURCE],
+            rows[c.ROW] > self.skips["after"],
+            rows[c.ROW] <= self.skips["until"],
+        ]
+        skipped = rows.left_join(self.skips, within)
+        number = rows[c.ROW] + skipped["skipped"].fill_null(0)
+        others = [name for name in rows.columns if name != c.ROW]
+        return skipped.select(*(rows[name] for name in others), number.name(c.ROW)).select(
+            *rows.columns
+        )
 
 
-def read(connection: Backend, source: Source) -> Reading:
-    """Read `source` into temporary tables of `connection`.
+def cell(rows: ir.Table, name: str) -> ir.Value:
+    """The source's column `name` of a reading's table."""
+    return rows[f"{THEIRS}{name}"]
 
-    Raises DataError when the source doesn't exist, isn't in a known format or isn't UTF-8.
+
+def read(
+    connection: Backend,
+    source: Source | Relation,
+    scratch: Path,
+    *,
+    table: str = "events",
+    format: str | None = None,
+) -> Reading:
+    """Make `source` readable on `connection`; what must be rewritten first goes into `scratch`.
+
+    `format` names one of `data.sources`; with "plain", or when a file isn't recognised as one of
+    them, columns are taken as they are. Nothing is held in memory: each use reads again. Raises
+    DataError when the source doesn't exist or isn't in a known format.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="penchant-") as scratch:
-            relations = _relations(connection, source, Path(scratch))
-            connection.raw_sql("DROP TABLE IF EXISTS reject_errors")
-            connection.raw_sql("DROP TABLE IF EXISTS reject_scans")
-            connection.raw_sql(f"CREATE OR REPLACE TEMP TABLE rows_read AS {_union(relations)}")
-            _set_rejects_aside(connection, relations)
-    except (duckdb.Error, OSError, EOFError, zlib.error) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(
-            f"Can't read {_label(source)}: {reason} penchant reads {FORMATS}."
-        ) from error
-    return Reading(connection.table("rows_read"), connection.table("malformed_read"))
+        relations = _relations(connection, source, scratch, Shape(table, format))
+        names = _names(relations)
+        _view(connection, "rows_read", relations, names, placed=False)
+        _view(connection, "rows_placed", relations, names, placed=True)
+        _set_rejects_aside(connection, [*relations, *(b for r in relations for b in r.beside)])
+    except (duckdb.Error, pa.ArrowException, IbisError, OSError, EOFError, zlib.error) as error:
+        raise DataError(f"Can't read {_label(source)}: {_told(error)}.") from error
+    return Reading(
+        connection.table("rows_read"),
+        connection.table("rows_placed"),
+        connection.table("malformed_read"),
+        connection.table("malformed_skips"),
+        names,
+        sum(relation.mended for relation in relations),
+        tuple(sorted({relation.form for relation in relations} - {""})),
+    )
 
 
-def _label(source: Source) -> str:
+def _label(source: Source | Relation) -> str:
     return f"'{source}'" if isinstance(source, str | Path) else f"the {type(source).__name__}"
 
 
-def _relations(connection: Backend, source: Source, scratch: Path) -> list[Relation]:
+def _told(error: Exception) -> str:
+    """The line of an engine's message that says what is wrong."""
+    lines = str(error).splitlines()
+    return next((line for line in lines if "line size" in line), lines[0]).rstrip(". ")
+
+
+def _relations(
+    connection: Backend, source: Source | Relation, scratch: Path, shape: Shape
+) -> list[Relation]:
+    if isinstance(source, Relation):
+        return [source]
     if isinstance(source, str | Path):
-        if DATABASE_SEPARATOR in str(source) or str(source).endswith(DATABASE_ENDINGS):
-            return [_database(connection, str(source))]
-        return [_file(connection, path, scratch) for path in _paths(str(source))]
+        if is_database(str(source)):
+            return [database_relation(connection, str(source))]
+        return file_relations(connection, str(source), scratch, shape)
     if isinstance(source, pd.DataFrame):
-        return [_frame(connection, source)]
+        return [frame_relation(connection, source)]
     if isinstance(source, pa.Table):
-        return [_registered(connection, source, "pyarrow table")]
+        return [table_relation(connection, source, "pyarrow table")]
     if isinstance(source, ir.Table):
-        return [_registered(connection, source.to_pyarrow_batches(), "Ibis table")]
+        return [ibis_relation(connection, source, scratch)]
     raise DataError(f"Can't read a {type(source).__name__}; penchant reads {FORMATS}.")
 
 
-def _paths(pattern: str) -> list[Path]:
-    path = Path(pattern).expanduser()
-    if path.is_file():
-        return [path.resolve()]
-    if path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if _is_data(file.relative_to(path))]
-        if not files:
-            raise DataError(f"The folder '{pattern}' holds no file penchant reads: {FORMATS}.")
-        return [file.resolve() for file in files]
-    files = [Path(name).resolve() for name in sorted(glob.glob(str(path), recursive=True))]
-    if files:
-        return files
-    beside = [file.name for file in path.parent.glob("*")] if path.parent.is_dir() else []
-    hint = suggest(path.name, beside) if beside else "Its folder doesn't exist or is empty."
-    raise DataError(f"There is no file '{pattern}'. {hint}")
-
-
-def _is_data(file: Path) -> bool:
-    """Whether a file of a folder holds rows: not hidden, and no marker such as `_SUCCESS`."""
-    hidden = any(part.startswith((".", "_")) for part in file.parts)
-    return not hidden and file.name.lower().endswith((*LINE_ENDINGS, *PARQUET_ENDINGS))
-
-
-def _file(connection: Backend, path: Path, scratch: Path) -> Relation:
-    name = path.name.lower()
-    if name.endswith(PARQUET_ENDINGS):
-        return _described(connection, f"read_parquet({literal(str(path))})", str(path))
-    if name.endswith(LINE_ENDINGS):
-        return line_relation(connection, path, scratch)
-    ending = path.suffix or "no ending"
-    raise DataError(f"Can't tell the format of '{path}' from {ending}; penchant reads {FORMATS}.")
-
-
-def _database(connection: Backend, source: str) -> Relation:
-    file, _, table = source.partition(DATABASE_SEPARATOR)
-    path = Path(file).expanduser()
-    if not path.is_file():
-        raise DataError(f"There is no DuckDB database '{file}'.")
-    connection.raw_sql(f"ATTACH {literal(str(path.resolve()))} AS shop (READ_ONLY)")
-    found = connection.raw_sql(
-        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'shop' "
-        "UNION ALL "
-        "SELECT schema_name, view_name FROM duckdb_views() "
-        "WHERE database_name = 'shop' AND NOT internal ORDER BY ALL"
-    ).fetchall()
-    names = {f"{schema}.{name}": (schema, name) for schema, name in found}
-    names |= {name: (schema, name) for schema, name in found if schema == "main"}
-    if table not in names:
-        example = f"{file}{DATABASE_SEPARATOR}{min(names, default='orders')}"
-        asked = f"'{table}' is no table of" if table else "Name a table of"
-        raise DataError(f"{asked} '{file}', as in '{example}'. {suggest(table, names)}")
-    schema, name = names[table]
-    relation = f"shop.{identifier(schema)}.{identifier(name)}"
-    return _described(connection, relation, f"{path.resolve()}{DATABASE_SEPARATOR}{table}")
-
-
-def _frame(connection: Backend, frame: pd.DataFrame) -> Relation:
-    named = frame.rename(columns=str)
-    try:
-        table = pa.Table.from_pandas(named, preserve_index=False)
-    except pa.ArrowException:  # a column of mixed types is text
-        mixed = named.astype(dict.fromkeys(named.select_dtypes("object").columns, "string"))
-        table = pa.Table.from_pandas(mixed, preserve_index=False)
-    return _registered(connection, table, "data frame")
-
-
-def _registered(
-    connection: Backend, table: pa.Table | pa.RecordBatchReader, label: str
-) -> Relation:
-    connection.con.register("handed_in", table)
-    return Relation("handed_in", tuple(table.schema.names), label)
-
-
-def _described(connection: Backend, relation: str, label: str) -> Relation:
-    described = connection.raw_sql(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    return Relation(relation, tuple(row[0] for row in described), label)
-
-
-def _union(relations: list[Relation]) -> str:
-    names = tuple(dict.fromkeys(name for relation in relations for name in relation.columns))
-    if not names:
+def _names(relations: list[Relation]) -> tuple[str, ...]:
+    """Names of all columns; those that differ by case alone are one."""
+    named = {name.lower(): name for relation in relations[::-1] for name in relation.columns[::-1]}
+    if not named:
         raise DataError(f"{relations[0].label} has no columns.")
-    return " UNION ALL ".join(relation.select(names) for relation in relations)
+    order = dict.fromkeys(name.lower() for relation in relations for name in relation.columns)
+    return tuple(named[name] for name in order)
+
+
+def _view(
+    connection: Backend, name: str, relations: list[Relation], names: tuple[str, ...], placed: bool
+) -> None:
+    selects = " UNION ALL ".join(relation.select(names, placed=placed) for relation in relations)
+    connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW {name} AS {selects}")
 
 
 def _set_rejects_aside(connection: Backend, relations: list[Relation]) -> None:
-    """Keep what was no row as the quarantine does, and count it among the rows of its file."""
+    """Keep what was no row as the quarantine does, and say which rows stand after how many of them.
+
+    Counting the rows is what makes DuckDB find the lines that are none.
+    """
+    for rejects in ("reject_errors", "reject_scans"):
+        connection.raw_sql(f"DROP TABLE IF EXISTS {rejects}")
+    for relation in relations:
+        if relation.counted:
+            connection.raw_sql(f"SELECT count(*) FROM {relation.counted}").fetchall()
+    connection.raw_sql(f"CREATE OR REPLACE TEMP TABLE {BLANK_LINES} (file VARCHAR, number BIGINT)")
+    if any(relation.counted for relation in relations):
+        found = "SELECT DISTINCT file_path FROM reject_errors JOIN reject_scans USING (file_id)"
+        for (name,) in connection.raw_sql(found).fetchall():
+            lines = pa.array(list(blank_lines(Path(name))), pa.int64())
+            connection.con.register("blank", pa.table([lines], names=["number"]))
+            connection.raw_sql(
+                f"INSERT INTO {BLANK_LINES} SELECT {literal(name)}, number FROM blank"
+            )
     selects = [
         f"SELECT {literal(relation.label)} AS source, line, text, error "
         f"FROM ({relation.rejects}) AS rejects"
@@ -192,23 +181,20 @@ def _set_rejects_aside(connection: Backend, relations: list[Relation]) -> None:
         f"to_json({{'line': text, 'error': error}})::VARCHAR AS {c.CONTENT} "
         f"FROM ({' UNION ALL '.join([nothing, *selects])})"
     )
-    delimited = [literal(relation.label) for relation in relations if relation.skips_rejects]
-    if delimited and connection.table("malformed_read").count().execute():
-        connection.raw_sql(_RENUMBERED.format(delimited=", ".join(delimited)))
+    labels = [literal(relation.label) for relation in relations if relation.counted]
+    connection.raw_sql(_SKIPS.format(counted=", ".join(labels) or "''"))
 
 
 # A row stands after as many rejected lines as there are among the lines before it.
-_RENUMBERED = f"""
-CREATE OR REPLACE TEMP TABLE rows_read AS
+_SKIPS = f"""
+CREATE OR REPLACE TEMP TABLE malformed_skips AS
 WITH ranked AS (
-    SELECT {c.SOURCE} AS source, row_number() OVER (PARTITION BY source ORDER BY "{c.ROW}") AS rank,
-        "{c.ROW}" - rank AS good_before
-    FROM malformed_read WHERE {c.SOURCE} IN ({{delimited}})
+    SELECT {c.SOURCE}, row_number() OVER (PARTITION BY {c.SOURCE} ORDER BY "{c.ROW}") AS rank,
+        "{c.ROW}" - rank AS after
+    FROM malformed_read WHERE {c.SOURCE} IN ({{counted}})
 ), skips AS (
-    SELECT source, good_before, max(rank) AS skipped FROM ranked GROUP BY ALL
+    SELECT {c.SOURCE}, after, max(rank) AS skipped FROM ranked GROUP BY ALL
 )
-SELECT rows_read.{c.SOURCE}, rows_read."{c.ROW}" + coalesce(skips.skipped, 0) AS "{c.ROW}",
-    rows_read.{c.CONTENT}
-FROM rows_read ASOF LEFT JOIN skips
-    ON rows_read.{c.SOURCE} = skips.source AND rows_read."{c.ROW}" > skips.good_before
+SELECT *, lead(after, 1, 9223372036854775807) OVER (PARTITION BY {c.SOURCE} ORDER BY after) AS until
+FROM skips
 """

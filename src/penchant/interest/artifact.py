@@ -2,8 +2,9 @@
 
 A fitted model is a frozen dataclass whose fields are arrays, numbers, text, dates, tuples, or other
 such dataclasses, so saving needs no code in any model. A folder holds
-`model.json` (the tree of fields), `arrays.safetensors` (arrays and long texts), `topics.parquet`
-and `items.parquet` (the vocabulary), and `manifest.json` (format version and SHA-256 of each file).
+`model.json` (the tree of fields), `arrays.safetensors` (arrays and long texts), `topics.parquet`,
+`items.parquet` and `words.parquet` (the vocabulary), and `manifest.json` (format version and
+SHA-256 of each file).
 """
 
 import hashlib
@@ -30,7 +31,7 @@ from penchant.interest.task import Task, Window
 from penchant.interest.topics import Topics
 
 FORMAT = 1
-FILES = ("model.json", "arrays.safetensors", "topics.parquet", "items.parquet")
+FILES = ("model.json", "arrays.safetensors", "topics.parquet", "items.parquet", "words.parquet")
 LONG_TEXT = 4096  # characters; longer ones are stored as bytes
 Types = Mapping[str, type]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -108,7 +109,8 @@ def save_model(model: Model, topics: Topics, folder: Path) -> None:
     tree = to_tree(model, arrays)
     vocabulary = pa.table({c.TOPIC: topics.names_T, "parent": topics.parent_T})
     model_json = json.dumps({"model": tree, "level": topics.level}, indent=1).encode()
-    contents = (model_json, save(arrays), _parquet(vocabulary), _parquet(topics.items))
+    tables = (_parquet(table) for table in (vocabulary, topics.items, topics.words))
+    contents = (model_json, save(arrays), *tables)
     files = dict(zip(FILES, contents, strict=True))
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     files["manifest.json"] = json.dumps({"format": FORMAT, "sha256": hashes}, indent=1).encode()
@@ -133,6 +135,7 @@ def load_model(folder: Path, types: Types) -> tuple[Model, Topics]:
         _names(vocabulary["parent"]),
         pq.read_table(pa.BufferReader(files["items.parquet"])),
         content["level"],
+        pq.read_table(pa.BufferReader(files["words.parquet"])),
     )
     return from_tree(content["model"], arrays, types), topics
 

@@ -19,6 +19,7 @@ from penchant.data.step import Step
 from penchant.errors import HistoryError
 from penchant.interest.calendar import Calendar, build_calendar
 from penchant.interest.interest import Floats, Interest, build_interest
+from penchant.interest.queries import match_queries
 from penchant.interest.topics import Topics
 
 
@@ -104,9 +105,23 @@ def build_history(
     holidays: pa.Table | None = None,
     people: pa.Table | None = None,
 ) -> History:
-    """Build the history of all events: kinds found, interest, calendar, totals."""
+    """Build the history of all events: kinds found, interest, calendar, totals.
+
+    An event without an item counts on the topic that its query matches, if it does.
+    """
     kinds = sorted(events.select(c.KIND).distinct().to_pyarrow()[c.KIND].to_pylist())
     items = ibis.memtable(topics.items)
-    interest = build_interest(events, items, topics.names_T, kinds, step)
+    queries = matched_queries(events, topics)
+    interest = build_interest(events, items, topics.names_T, kinds, step, queries)
     calendar = build_calendar(promotions, holidays, topics, step, interest.origin)
     return History(interest, population_of(interest), topics, calendar, people)
+
+
+def matched_queries(events: ir.Table, topics: Topics) -> ir.Table | None:
+    """Topics of the queries in `events`, or None when topics have learned no words."""
+    if not len(topics.words):
+        return None
+    asked = events.filter(events[c.ITEM].isnull() & events[c.QUERY].notnull()).select(c.QUERY)
+    queries = asked.distinct().order_by(c.QUERY).to_pyarrow()[c.QUERY].to_pylist()
+    matched = match_queries(queries, topics.words, len(topics))
+    return ibis.memtable(matched.select([c.QUERY, c.TOPIC]))

@@ -7,18 +7,23 @@ Shapes: U users, T topics, S steps, K kinds, N entries, B users of a block.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
+import ibis
 import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from penchant import columns as c
+from penchant.data.events import PURCHASE, RETURN
 from penchant.data.step import Step
 from penchant.errors import HistoryError
 
 Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int32]
 Names = npt.NDArray[np.str_]
+BATCH = 1 << 20  # rows fetched at a time
 
 
 @dataclass(frozen=True)
@@ -109,61 +114,96 @@ class Interest:
         )
 
 
-def interest_expression(
-    events: ir.Table, items: ir.Table, kinds: Sequence[str], step: Step
+def placed_events(
+    events: ir.Table,
+    items: ir.Table,
+    kinds: Sequence[str],
+    step: Step,
+    queries: ir.Table | None = None,
 ) -> ir.Table:
-    """Aggregate events into one row for each user, topic and step, sorted so.
+    """Events with the topic and step they fall on.
 
-    `items` has the columns item and topic (a code). Columns of the result: user, topic, step
-    (absolute), one count for each kind, in order, named `kind_0`, `kind_1`, …, and money.
+    `items` has the columns item and topic (a code); `queries`, for events without an item, query
+    and topic. Columns of the result: user, topic, step (absolute), one count for each kind, in
+    order, named `kind_0`, `kind_1`, …, and money.
     """
     kind = events[c.KIND]
-    sign = (kind == "purchase").cast("int8") - (kind == "return").cast("int8")
-    counts = {f"kind_{i}": (kind == name).cast("int32") for i, name in enumerate(kinds)}
+    sign = (kind == PURCHASE).cast("int8") - (kind == RETURN).cast("int8")
+    counts = {f"kind_{i}": (kind == name).cast("float64") for i, name in enumerate(kinds)}
     marked = events.select(
         events[c.USER],
         events[c.ITEM],
+        *([] if queries is None else [events[c.QUERY]]),
         step.expression(events[c.TIME]).name(c.STEP),
         (events[c.VALUE].fill_null(0.0) * sign).name(c.MONEY),
         **counts,
     )
     placed = marked.inner_join(items, c.ITEM)
+    read = (c.USER, c.TOPIC, c.STEP, *counts, c.MONEY)
+    if queries is None:
+        return placed.select(*read)
+    searched = marked.filter(marked[c.ITEM].isnull()).inner_join(queries, c.QUERY)
+    return placed.select(*read).union(searched.select(*read))
+
+
+def interest_expression(placed: ir.Table, users: ir.Table) -> ir.Table:
+    """Sum placed events into one row for each user, topic and step, sorted so.
+
+    `users` has the columns user and code, which takes the user's place: numbers are quicker to
+    group and to sort than ids.
+    """
+    coded = placed.inner_join(users, c.USER).drop(c.USER)
+    sums = [name for name in placed.columns if name not in (c.USER, c.TOPIC, c.STEP)]
     return (
-        placed.group_by(c.USER, c.TOPIC, c.STEP)
-        .agg(**{name: placed[name].sum() for name in (*counts, c.MONEY)})
-        .order_by(c.USER, c.TOPIC, c.STEP)
+        coded.group_by(c.CODE, c.TOPIC, c.STEP)
+        .agg(**{name: coded[name].sum().cast("float32") for name in sums})
+        .order_by(c.CODE, c.TOPIC, c.STEP)
     )
 
 
 def build_interest(
-    events: ir.Table, items: ir.Table, topics_T: Names, kinds: Sequence[str], step: Step
+    events: ir.Table,
+    items: ir.Table,
+    topics_T: Names,
+    kinds: Sequence[str],
+    step: Step,
+    queries: ir.Table | None = None,
 ) -> Interest:
-    """Run `interest_expression` and turn ids into codes.
+    """Place the events, sum them, and turn ids into codes.
 
-    The origin is the first step with an event, the end the last one. Costs one pass over the
+    The origin is the first step with an event, the end the last one. Costs two passes over the
     events; memory grows with the entries, not with the events.
     """
-    table = interest_expression(events, items, kinds, step).to_pyarrow().combine_chunks()
-    if not len(table):
+    placed = placed_events(events, items, kinds, step, queries)
+    users = placed.select(c.USER).distinct().order_by(c.USER).to_pyarrow()
+    if not len(users):
         raise HistoryError(
             "No event falls on an item with a topic, so there is no interest to forecast. "
             "Do the events' items appear in the catalog, under the same ids?"
         )
-    user = table[c.USER].combine_chunks().dictionary_encode()
-    step_N = table[c.STEP].to_numpy()
-    origin, last = int(step_N.min()), int(step_N.max())
+    codes = users.append_column(c.CODE, pa.array(np.arange(len(users), dtype=np.int32)))
+    rows = interest_expression(placed, ibis.memtable(codes))
+    column = _columns(rows)
+    origin, last = int(column[c.STEP].min()), int(column[c.STEP].max())
     return Interest(
-        users_U=np.array(user.dictionary.to_pylist(), dtype=np.str_),
+        users_U=np.array(users[c.USER].to_pylist(), dtype=np.str_),
         topics_T=topics_T,
         kinds_K=tuple(kinds),
         step=step,
         origin=origin,
         steps=last - origin + 1,
-        user_N=user.indices.to_numpy().astype(np.int32),
-        topic_N=table[c.TOPIC].to_numpy().astype(np.int32),
-        step_N=(step_N - origin).astype(np.int32),
-        count_NK=np.stack(
-            [table[f"kind_{i}"].to_numpy().astype(np.float32) for i in range(len(kinds))], axis=1
-        ),
-        money_N=table[c.MONEY].to_numpy().astype(np.float32),
+        user_N=column[c.CODE],
+        topic_N=column[c.TOPIC].astype(np.int32, copy=False),
+        step_N=column[c.STEP] - np.int32(origin),
+        count_NK=np.stack([column[f"kind_{i}"] for i in range(len(kinds))], axis=1),
+        money_N=column[c.MONEY],
     )
+
+
+def _columns(rows: ir.Table) -> dict[str, npt.NDArray[Any]]:
+    """Fetch columns batch by batch, so that no more than one of them is held twice."""
+    parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in rows.columns}
+    for batch in rows.to_pyarrow_batches(chunk_size=BATCH):
+        for name, part in parts.items():
+            part.append(batch[name].to_numpy(zero_copy_only=False))
+    return {name: np.concatenate(parts.pop(name)) for name in rows.columns}

@@ -1,0 +1,45 @@
+"""The command line: every verb, and where it is defined.
+
+Heavy libraries are imported inside the verbs, so that `--help` answers at once.
+"""
+
+from importlib.metadata import version as installed
+from typing import Annotated
+
+import typer
+
+from penchant.cli.data import check, ingest, init, profile
+from penchant.cli.machine import demo, doctor
+from penchant.cli.models import backtest, fit, forecast, report
+from penchant.cli.quarantine import quarantine
+from penchant.cli.worlds import worlds
+
+VERBS = (demo, init, ingest, check, profile, fit, backtest, forecast, report, doctor)
+GROUPS = {"quarantine": quarantine, "worlds": worlds}
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for verb in VERBS:
+    app.command()(verb)
+for name, group in GROUPS.items():
+    app.add_typer(group, name=name)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", is_eager=True)
+    ] = False,
+) -> None:
+    """Forecast what every customer of a shop will want, weeks and months ahead."""
+    if version:
+        typer.echo(f"penchant {installed('penchant')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
