@@ -74,7 +74,7 @@ def as_number(value: ir.Value) -> ir.FloatingValue:
     """Read a finite number; anything else is null, and -0 is 0."""
     number = _number(value)
     if value.type().is_string():
-        number = ibis.coalesce(number, _written_number(value))
+        number = ibis.cases((value.contains(","), _written_number(value)), else_=number)
     finite = number.abs() <= LARGEST  # NaN is larger than any number to the engines
     return ibis.cases((finite, number + 0.0), else_=ibis.null("float64"))
 
