@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from tests.worlds.seen import counted, seen
+from seen import counted, seen
 
 from penchant import columns as c
 from penchant.data.worlds import Shop, World, promoted

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from tests.worlds.seen import seen
+from seen import seen
 
 from penchant import columns as c
 from penchant.data.exposure import NEGLECT, SLIGHT

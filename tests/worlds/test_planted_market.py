@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from tests.worlds.seen import counted, seen
+from seen import counted, seen
 
 from penchant import columns as c
 from penchant.data.planting import MOVED_SHARE

@@ -6,7 +6,7 @@ import ibis
 import numpy as np
 import pandas as pd
 import pytest
-from tests.worlds.seen import seen
+from seen import seen
 
 from penchant import columns as c
 from penchant.data.browsing import RETURNED, SEARCHED

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from tests.worlds.seen import seen
+from seen import seen
 
 from penchant import columns as c
 from penchant.data.community import RISEN_SHARE
