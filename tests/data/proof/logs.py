@@ -63,7 +63,10 @@ TIMES_REFUSED = {
     "2024-06-03": "time in the future",
 }
 numbers = st.sampled_from(
-    [None, "", "0", "-0", "1", "2.50", "1e3", "-1", "nan", "inf", "1e400", "1,5", "x", "9" * 300]
+    [
+        *(None, "", "0", "-0", "1", "2.50", "1e3", "-1", "nan", "inf", "1e400", "x", "9" * 300),
+        *("1,5", "1.234,50", "1,234.50", "-2,75", "1,234", "1,2,3", "1.5,", ",5"),
+    ]
 )
 rows = st.fixed_dictionaries(
     {
@@ -84,12 +87,15 @@ def text(cell):
     return (cell or "").strip(BLANKS) or None
 
 
+COMMAS_READ = {"1,5": 1.5, "1.234,50": 1234.5, "1,234.50": 1234.5, "-2,75": -2.75}
+
+
 def number(cell):
     """A finite number, None, or the word 'bad'."""
     if text(cell) is None:
         return None
     try:
-        read = float(cell)
+        read = COMMAS_READ[cell] if cell in COMMAS_READ else float(cell)
     except ValueError:
         return "bad"
     return read + 0.0 if math.isfinite(read) else "bad"

@@ -53,15 +53,7 @@ def written(log, form, folder):
     return ibis.memtable(table) if form == "ibis" else table
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        pytest.param(form, marks=pytest.mark.skip("doesn't end; packed JSON Lines does"))
-        if form == "json"
-        else form
-        for form in FORMATS
-    ],
-)
+@pytest.mark.parametrize("form", FORMATS)
 @logs.tries(2)
 @given(log=logs.logs)
 def test_each_row_is_what_the_rules_say_in_any_format(tmp_path_factory, form, log):
