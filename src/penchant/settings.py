@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from penchant.data.events import KIND_SYNONYMS
 from penchant.data.mapping import (
     CatalogMapping,
     HolidayMapping,
@@ -78,6 +79,8 @@ class ForecastSettings:
     def __post_init__(self) -> None:
         for name in self.windows:
             Window.parse(name)
+        kinds = tuple(KIND_SYNONYMS.get(kind.lower(), kind.lower()) for kind in self.target)
+        object.__setattr__(self, "target", kinds)
 
 
 @dataclass(frozen=True, kw_only=True)

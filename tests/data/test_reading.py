@@ -87,10 +87,10 @@ def test_malformed_csv_lines_are_kept_with_line_and_reason(tmp_path, connection)
     reading = read(connection, file, tmp_path)
     rows = {
         row["their_user"]: row[c.ROW]
-        for row in reading.numbered(reading.placed).to_pyarrow().to_pylist()
+        for row in reading.malformed.counted_in(reading.placed).to_pyarrow().to_pylist()
     }
     assert rows == {"a": 1, "d": 4, "f": 6}
-    aside = {row[c.ROW]: row for row in reading.malformed.to_pyarrow().to_pylist()}
+    aside = {row[c.ROW]: row for row in reading.malformed.lines.to_pyarrow().to_pylist()}
     assert sorted(aside) == [2, 3, 5]
     assert json.loads(aside[3][c.CONTENT])["line"] == "c,3,2024,x"
     assert "Expected Number of Columns: 3 Found: 2" in aside[2][c.CONTENT]
@@ -103,7 +103,7 @@ def test_mixed_line_ends_and_unclosed_quotes_lose_nothing(tmp_path, connection):
     file.write_bytes(b'user,item,time\r\na,1,2024\nb,2,2024\r\nc,"3,2024\n')
     reading = read(connection, file, tmp_path)
     assert reading.rows.count().execute() == 2
-    (aside,) = reading.malformed.to_pyarrow().to_pylist()
+    (aside,) = reading.malformed.lines.to_pyarrow().to_pylist()
     assert json.loads(aside[c.CONTENT])["line"] == 'c,"3,2024'
     assert aside[c.SOURCE] == str(file)
 
@@ -113,7 +113,7 @@ def test_broken_json_lines_keep_their_line_numbers(tmp_path, connection):
     file.write_text('{"user": "a"}\n\n{"user": \n[1]\n{"user": "b", "item": 3}\n')
     reading = read(connection, file, tmp_path)
     assert reading.placed.order_by(c.ROW)[c.ROW].execute().tolist() == [1, 5]
-    assert sorted(reading.malformed[c.ROW].execute()) == [3, 4]
+    assert sorted(reading.malformed.lines[c.ROW].execute()) == [3, 4]
     assert reading.columns == ("item", "user")
 
 
@@ -193,8 +193,8 @@ def test_a_missing_file_or_table_says_what_is_there(tmp_path, connection):
 
 def test_reading_again_on_one_connection_starts_afresh(tmp_path, connection):
     (tmp_path / "a.csv").write_text("user,item\na\n")
-    assert read(connection, tmp_path / "a.csv", tmp_path).malformed.count().execute() == 1
-    assert read(connection, tmp_path / "a.csv", tmp_path).malformed.count().execute() == 1
+    assert read(connection, tmp_path / "a.csv", tmp_path).malformed.lines.count().execute() == 1
+    assert read(connection, tmp_path / "a.csv", tmp_path).malformed.lines.count().execute() == 1
 
 
 def test_a_hive_folder_of_csv_reaches_the_store(tmp_path):

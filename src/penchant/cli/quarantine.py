@@ -1,6 +1,8 @@
 """The verbs about rows in quarantine: quarantine list, show, fix, replay, drop."""
 
 import json as json_text
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +13,7 @@ from penchant.cli.options import DEFAULT_CONFIG, Config, Json
 from penchant.console import progress, refusing, say, say_json
 
 if TYPE_CHECKING:
-    from penchant.data.quarantine import Receipt
+    from penchant.data.replay import Choice
 
 Reason = Annotated[str | None, typer.Option(help="Only rows refused for this.")]
 Source = Annotated[str | None, typer.Option(help="Only rows of this source, or of this file.")]
@@ -51,12 +53,11 @@ def show_rows(
     json: Json = False,
 ) -> None:
     """Show rows in quarantine with their place, the column at fault, the reason and the content."""
-    from penchant.data.replay import Choice
     from penchant.workspace import Workspace
 
     with refusing(json):
         quarantined = Workspace.open(config).store().quarantine()
-        choice = Choice(reason=reason, source=source, rows=tuple(row or ()), everything=True)
+        choice = replace(_choice(reason, source, row), everything=True)
         place = (c.SOURCE, c.ROW, c.REASON, c.CONTENT)
         fitting = choice.of(quarantined)
         found = fitting.order_by(*place).limit(limit).to_pyarrow().to_pylist()
@@ -85,22 +86,7 @@ def fix(
     json: Json = False,
 ) -> None:
     """Correct cells of quarantined events and send those rows again."""
-    from penchant import intake
-    from penchant.data.replay import Choice
-    from penchant.workspace import Workspace
-
-    with refusing(json):
-        choice = Choice(reason=reason, source=source, rows=tuple(row or ()))
-        changes = dict(intake.cell_change(text) for text in change)
-        workspace = Workspace.open(config)
-        with progress("Sending corrected rows") as bar:
-            receipt = intake.replay(
-                workspace,
-                choice,
-                changes,
-                lambda what: bar.update(bar.task_ids[0], description=what),
-            )
-        _print_receipt(receipt, json=json)
+    _send_again((reason, source, row), change, config, json=json)
 
 
 @quarantine.command()
@@ -112,20 +98,7 @@ def replay(
     json: Json = False,
 ) -> None:
     """Send quarantined events again, by the mapping and time zone that penchant.toml names now."""
-    from penchant import intake
-    from penchant.data.replay import Choice
-    from penchant.workspace import Workspace
-
-    with refusing(json):
-        workspace = Workspace.open(config)
-        choice = Choice(reason=reason, source=source, rows=tuple(row or ()))
-        with progress("Sending rows again") as bar:
-            receipt = intake.replay(
-                workspace,
-                choice,
-                tell=lambda what: bar.update(bar.task_ids[0], description=what),
-            )
-        _print_receipt(receipt, json=json)
+    _send_again((reason, source, row), [], config, json=json)
 
 
 @quarantine.command()
@@ -137,25 +110,49 @@ def drop(
     json: Json = False,
 ) -> None:
     """Throw quarantined events away for good, such as those whose file was mended and sent anew."""
-    from penchant.data.replay import Choice
     from penchant.workspace import Workspace
 
     with refusing(json):
-        choice = Choice(reason=reason, source=source, rows=tuple(row or ()))
-        dropped = Workspace.open(config).store().drop(choice)
+        dropped = Workspace.open(config).store().drop(_choice(reason, source, row))
         if json:
             say_json({"dropped": dropped})
         else:
             say(f"Dropped {dropped:,} rows.")
 
 
-def _print_receipt(receipt: "Receipt", *, json: bool) -> None:
-    if json:
-        say_json(receipt)
-        return
-    say(
-        f"Of {receipt.sent:,} rows, {receipt.accepted:,} are accepted, {receipt.duplicate:,} were "
-        f"held already, and {receipt.quarantined:,} stay in quarantine."
-    )
-    for reason, count in receipt.reasons.items():
-        say(f"{count:,} in quarantine, {reason}")
+def _choice(reason: str | None, source: str | None, rows: list[int] | None) -> "Choice":
+    from penchant.data.replay import Choice
+
+    return Choice(reason=reason, source=source, rows=tuple(rows or ()))
+
+
+def _send_again(
+    chosen: tuple[str | None, str | None, list[int] | None],
+    changes: list[str],
+    config: Path,
+    *,
+    json: bool,
+) -> None:
+    from penchant import intake
+    from penchant.workspace import Workspace
+
+    with refusing(json):
+        cells = dict(intake.cell_change(text) for text in changes)
+        workspace = Workspace.open(config)
+        with progress("Sending rows again") as bar:
+            receipt = intake.replay(
+                workspace,
+                _choice(*chosen),
+                cells,
+                lambda what: bar.update(bar.task_ids[0], description=what),
+            )
+        if json:
+            say_json(receipt)
+            return
+        say(
+            f"Of {receipt.sent:,} rows, {receipt.accepted:,} are accepted, "
+            f"{receipt.duplicate:,} were held already, and {receipt.quarantined:,} stay in "
+            "quarantine."
+        )
+        for reason, count in receipt.reasons.items():
+            say(f"{count:,} in quarantine, {reason}")

@@ -115,7 +115,9 @@ def _weeks_chart(checkup: Checkup) -> Chart:
     counted: dict[str, dict[str, int]] = {}
     for row in checkup.facts["weeks"]:
         counted.setdefault(row[c.KIND], {})[row[c.START]] = row[c.ROWS]
-    kinds = sorted(counted, key=lambda kind: -sum(counted[kind].values()))[:MOST_KINDS]
+    kinds = sorted(counted, key=lambda kind: -sum(counted[kind].values()))
+    drawn = kinds[:MOST_KINDS]
+    others = " The rarest kinds stand in the table alone." if len(kinds) > len(drawn) else ""
     weeks = _all_weeks([row[c.START] for row in checkup.facts["weeks"]])
     series: list[Option] = [
         {
@@ -126,7 +128,7 @@ def _weeks_chart(checkup: Checkup) -> Chart:
             "lineStyle": {"width": 2},
             "data": [[week, counted[kind].get(week, 0)] for week in weeks],
         }
-        for kind, colour in zip(kinds, SERIES, strict=False)
+        for kind, colour in zip(drawn, SERIES, strict=False)
     ]
     series[0]["markArea"] = {"silent": True, "data": _gap_areas(checkup.findings)}
     rows: list[tuple[Cell, ...]] = [
@@ -136,10 +138,10 @@ def _weeks_chart(checkup: Checkup) -> Chart:
         "weeks",
         "Events a week",
         "Each line is a kind of event. A shaded span has far fewer events than the weekdays around "
-        "it; the first and the last week may be in part.",
+        f"it; the first and the last week may be in part.{others}",
         canvas(
             tooltip=tooltip("axis", "fn:count"),
-            legend=legend(kinds),
+            legend=legend(drawn),
             grid={"left": 8, "right": 16, "top": 56, "bottom": 8, "containLabel": True},
             xAxis=time_axis(),
             yAxis=value_axis(),

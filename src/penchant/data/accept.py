@@ -112,7 +112,8 @@ class Verdict:
             as_content({name: cell(rows, name) for name in columns}).name(c.CONTENT),
         )
         faults = [(-k, rule) for k, rule in enumerate(self.placed.faults, start=1)]
-        refused = self.reading.numbered(judged.filter(judged[c.VERDICT] < 0))
+        malformed = self.reading.malformed
+        refused = malformed.counted_in(judged.filter(judged[c.VERDICT] < 0))
         code = refused[c.VERDICT]
         return refused.select(
             refused[c.SOURCE],
@@ -120,7 +121,7 @@ class Verdict:
             code.cases(*((k, rule.field) for k, rule in faults)).name(c.FIELD),
             code.cases(*((k, rule.reason) for k, rule in faults)).name(c.REASON),
             refused[c.CONTENT],
-        ).union(self.reading.malformed)
+        ).union(malformed.lines)
 
     @property
     def tally(self) -> ir.Table:

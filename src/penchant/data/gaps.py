@@ -109,7 +109,8 @@ def all_gaps(evidence: Evidence) -> list[Gap]:
         found += [
             replace(one, kind=kind)
             for one in gaps_of(count_D[start : active[-1] + 1], first + start)
-            if not missing.issuperset(range(one.first, one.last + 1))
+            # A kind that comes in slowly begins; it isn't missing.
+            if one.first > first + start and not missing.issuperset(range(one.first, one.last + 1))
         ]
     return found
 

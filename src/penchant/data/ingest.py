@@ -31,9 +31,11 @@ from penchant.data.quarantine import (
     Receipt,
     aside,
 )
-from penchant.data.reading import Reading, Source, read
+from penchant.data.reading import Reading, Source, read, reading_told
 from penchant.data.sql import Relation, identifier
 from penchant.data.staging import partitioned, stage
+
+SQL_TYPES = {"string": "VARCHAR", "double": "DOUBLE", "timestamp[us]": "TIMESTAMP"}
 
 
 @dataclass(frozen=True)
@@ -64,15 +66,18 @@ def append_events(
     progress("reading", 0, 100)
     reading = read(connection, source, work.scratch, table=m.EVENTS, format=asked.format)
     verdict = accept_events(reading, asked.mapping, asked.timezone, asked.now)
-    staged = stage(connection, verdict, work.scratch / "staged", partial(progress, "reading"))
+    with reading_told(source):
+        staged = stage(connection, verdict, work.scratch / "staged", partial(progress, "reading"))
     progress("reading", 100, 100)
     apart = _set_aside(work)
     merged = merge_events(connection, work.store, manifest, staged.files, apart, progress)
-    added = _rows(merged, m.EVENTS) - _rows(manifest, m.EVENTS)
+    added = merged.rows(m.EVENTS) - manifest.rows(m.EVENTS)
     receipt = _receipt(reading, verdict, staged.counts, added)
     if receipt.quarantined:
         folder = aside(m.EVENTS)
-        merged = merge_rows(connection, work.store, merged, folder, verdict.quarantined)
+        judged = any(code < 0 for code in staged.counts)
+        rows = verdict.quarantined if judged else reading.malformed.lines
+        merged = merge_rows(connection, work.store, merged, folder, rows)
     return merged, receipt
 
 
@@ -89,6 +94,9 @@ def replace_table(
     connection, manifest = work.connection, work.manifest
     reading = read(connection, source, work.scratch, table=table, format=format)
     verdict = accept(reading)
+    with reading_told(source):
+        counted = verdict.tally.to_pyarrow().to_pylist()
+    counts = {row[c.VERDICT]: row[c.ROWS] for row in counted}
     rows = verdict.accepted.distinct()
     if keys:
         rows = one_row_each(rows, keys)
@@ -98,20 +106,18 @@ def replace_table(
     ]
     files = [file for file in written if file is not None]
     replaced = manifest.replaced([table, aside(table)], files)
-    counted = verdict.tally.to_pyarrow().to_pylist()
-    counts = {row[c.VERDICT]: row[c.ROWS] for row in counted}
-    return replaced, _receipt(reading, verdict, counts, _rows(replaced, table))
+    return replaced, _receipt(reading, verdict, counts, replaced.rows(table))
 
 
 def _set_aside(work: Work) -> dict[int, list[Path]]:
     """Events that a rule has put into quarantine, as files by month: they are held there."""
-    files = [file for file in work.manifest.files if file.folder == aside(m.EVENTS)]
+    files = work.manifest.within(aside(m.EVENTS))
     rows = files_table(work.connection, work.store, files, QUARANTINE_SCHEMA)
     rows = rows.filter(rows[c.SOURCE] == SET_ASIDE)
     if not rows.count().execute():
         return {}
     cells = ", ".join(
-        f"json_extract_string({c.CONTENT}, {json_path(field.name)})::{_SQL_TYPES[str(field.type)]} "
+        f"json_extract_string({c.CONTENT}, {json_path(field.name)})::{SQL_TYPES[str(field.type)]} "
         f"AS {identifier(field.name)}"
         for field in EVENT_SCHEMA
     )
@@ -119,13 +125,10 @@ def _set_aside(work: Work) -> dict[int, list[Path]]:
     return partitioned(work.connection, events, work.scratch / "set-aside")
 
 
-_SQL_TYPES = {"string": "VARCHAR", "double": "DOUBLE", "timestamp[us]": "TIMESTAMP"}
-
-
 def _receipt(reading: Reading, verdict: Verdict, counts: Mapping[int, int], added: int) -> Receipt:
     """Count a batch, of whose accepted rows `added` are new."""
     refused, repaired = verdict.reasons(counts)
-    malformed = int(reading.malformed.count().execute())
+    malformed = int(reading.malformed.lines.count().execute())
     if malformed:
         refused = dict(sorted({**refused, MALFORMED: malformed}.items()))
     if reading.mended:
@@ -140,7 +143,3 @@ def _receipt(reading: Reading, verdict: Verdict, counts: Mapping[int, int], adde
         repaired=repaired,
         format=", ".join(reading.formats) or None,
     )
-
-
-def _rows(manifest: Manifest, table: str) -> int:
-    return sum(file.rows for file in manifest.of(table))

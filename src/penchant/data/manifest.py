@@ -57,6 +57,14 @@ class Manifest:
         """Files of one table."""
         return tuple(file for file in self.files if file.table == table)
 
+    def within(self, folder: str) -> tuple["File", ...]:
+        """Files of one folder."""
+        return tuple(file for file in self.files if file.folder == folder)
+
+    def rows(self, table: str) -> int:
+        """Rows of one table, or of one folder."""
+        return sum(file.rows for file in self.files if table in (file.table, file.folder))
+
     def replaced(self, folders: Iterable[str], files: Iterable[File]) -> "Manifest":
         """Put `files` in the place of all there is in `folders`."""
         gone = set(folders)

@@ -82,15 +82,14 @@ def merge_events(
             batch[month] = [_without_repeats(connection, batch[month], known.get(month, []))]
     if repeated and any(map(_rows_of, batch.values())):
         replaced = _settle_rivals(connection, batch, held, repeated)
-    folders = {month: f"{EVENTS}/month={Step.MONTH.start(month):%Y-%m}" for month in held | batch}
     gone = {path.relative_to(store).as_posix() for m in replaced for path in held[m]}
-    files = []
+    files: list[File] = []
     for done, month in enumerate(sorted(batch | replaced), start=1):
         for path in (*batch.get(month, ()), *replaced.get(month, ())):
-            files += [adopted for adopted in [adopt(store, folders[month], path)] if adopted]
+            files += _adopted(store, _folder(month), path)
         progress("writing months", done, len(batch | replaced))
     merged = manifest.changed(gone, files)
-    return _compacted(connection, store, merged, {folders[month] for month in batch})
+    return _compacted(connection, store, merged, map(_folder, batch))
 
 
 def compact_events(
@@ -112,7 +111,8 @@ def remove_events(
     Returns the manifest without them, and those that were there.
     """
     held = _by_month(store, manifest)
-    gone, files = set(), []
+    gone: set[str] = set()
+    files: list[File] = []
     removed = scratch / "removed"
     removed.mkdir()
     _write(connection, f"SELECT {ALL} FROM {rows} WHERE false", removed / "none.parquet")
@@ -121,8 +121,7 @@ def remove_events(
         lost = f"SELECT {ALL} FROM {parquet(held[month])} INTERSECT SELECT {ALL} FROM {rows}"
         _write(connection, lost, removed / f"{month}.parquet")
         left = _write_without(connection, held[month], rows, scratch / f"left-{month}.parquet")
-        folder = f"{EVENTS}/month={Step.MONTH.start(month):%Y-%m}"
-        files += [adopted for adopted in [adopt(store, folder, left)] if adopted]
+        files += _adopted(store, _folder(month), left)
     table = connection.read_parquet(sorted(removed.iterdir()), hive_partitioning=False)
     return manifest.changed(gone, files), table
 
@@ -131,8 +130,7 @@ def merge_rows(
     connection: Backend, store: Path, manifest: Manifest, folder: str, rows: ir.Table
 ) -> Manifest:
     """Add quarantined rows to those in `folder`, each place and fault once."""
-    held_files = [file for file in manifest.files if file.folder == folder]
-    held = files_table(connection, store, held_files, QUARANTINE_SCHEMA)
+    held = files_table(connection, store, manifest.within(folder), QUARANTINE_SCHEMA)
     return replace_rows(connection, store, manifest, folder, held.union(rows).distinct())
 
 
@@ -154,16 +152,17 @@ def write_file(connection: Backend, store: Path, folder: str, rows: ir.Table) ->
     return _described(store, *add_file(store, folder, write))
 
 
-def adopt(store: Path, folder: str, path: Path) -> File | None:
-    """Take a file into `folder`; no rows, no file."""
-    return _described(store, *adopt_file(store, folder, path))
-
-
 def one_row_each(rows: ir.Table, keys: Sequence[str]) -> ir.Table:
     """Keep the smallest row, in the total order, of those that share `keys`."""
     place = ibis.row_number().over(group_by=list(keys), order_by=_total_order(rows))
     ranked = rows.mutate(**{RANK: place})
     return ranked.filter(ranked[RANK] == 0).select(*rows.columns)
+
+
+def _adopted(store: Path, folder: str, path: Path) -> list[File]:
+    """Take a file into `folder`; no rows, no file."""
+    file = _described(store, *adopt_file(store, folder, path))
+    return [] if file is None else [file]
 
 
 def _described(store: Path, name: str, size: int, digest: str) -> File | None:
@@ -180,6 +179,10 @@ def _described(store: Path, name: str, size: int, digest: str) -> File | None:
             times += [statistics.min, statistics.max]
     first, last = (end(times).isoformat() if times else None for end in (min, max))
     return File(name, footer.num_rows, size, digest, first, last)
+
+
+def _folder(month: int) -> str:
+    return f"{EVENTS}/month={Step.MONTH.start(month):%Y-%m}"
 
 
 def _by_month(store: Path, manifest: Manifest) -> dict[int, list[Path]]:
@@ -325,14 +328,13 @@ def _compacted(
     connection: Backend, store: Path, manifest: Manifest, folders: Iterable[str]
 ) -> Manifest:
     for folder in sorted(folders):
-        if sum(file.folder == folder for file in manifest.files) > MOST_FILES:
+        if len(manifest.within(folder)) > MOST_FILES:
             manifest = _as_one_file(connection, store, manifest, folder)
     return manifest
 
 
 def _as_one_file(connection: Backend, store: Path, manifest: Manifest, folder: str) -> Manifest:
-    files = [file for file in manifest.files if file.folder == folder]
-    rows = files_table(connection, store, files, EVENT_SCHEMA)
+    rows = files_table(connection, store, manifest.within(folder), EVENT_SCHEMA)
     return replace_rows(connection, store, manifest, folder, rows)
 
 

@@ -97,8 +97,8 @@ def _too_many(evidence: Evidence) -> pd.DataFrame:
         middle, bound = _usual(rates)
         apart = (many["rate"] >= bound) & (many["days"] >= SEVERAL_DAYS)
         many = many[apart | (many["rate"] >= inhuman)].sort_values("rate", ascending=False)
-        why = [f"has {rate:,.0f} {kind} events a day; usual are {middle:,.0f}"
-               for rate in many["rate"]]  # fmt: skip
+        usual = f"usual are {middle:,.0f}" if bound else "beyond any person's"
+        why = [f"has {rate:,.0f} {kind} events a day; {usual}" for rate in many["rate"]]
         found.append(many[[c.USER]].assign(**{WHY: why}))
     return pd.concat(found) if found else pd.DataFrame({c.USER: [], WHY: []}, dtype=object)
 

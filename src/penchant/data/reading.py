@@ -5,7 +5,10 @@ at all is set aside with its line. A source is streamed, never held.
 """
 
 import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,7 +34,31 @@ from penchant.data.tables import (
 )
 from penchant.errors import DataError
 
+REJECTS = ("reject_errors", "reject_scans")  # where DuckDB keeps lines that are no rows
 Source: TypeAlias = str | Path | pd.DataFrame | pa.Table | ir.Table
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """Lines of a source that are no rows.
+
+    `lines` has them as the quarantine keeps them; `skips` says which rows stand after how many.
+    """
+
+    lines: ir.Table
+    skips: ir.Table
+
+    def counted_in(self, rows: ir.Table) -> ir.Table:
+        """Rows of a reading's `placed` with the lines before them counted. For a few rows."""
+        within = [
+            rows[c.SOURCE] == self.skips[c.SOURCE],
+            rows[c.ROW] > self.skips["after"],
+            rows[c.ROW] <= self.skips["until"],
+        ]
+        joined = rows.left_join(self.skips, within)
+        number = (rows[c.ROW] + joined["skipped"].fill_null(0)).name(c.ROW)
+        named = joined.select(*(number if name == c.ROW else rows[name] for name in rows.columns))
+        return named.select(*rows.columns)  # a plain table, which Ibis can filter and join
 
 
 @dataclass(frozen=True)
@@ -39,30 +66,23 @@ class Reading:
     """A source that can be read, as often as asked.
 
     `rows` has the source's own columns, under names of our making (see `cell`); `placed` has source
-    and row before them, and is slower to read. Its rows are numbered without the malformed lines,
-    see `numbered`. `malformed` holds what was no row at all, as the quarantine keeps it.
+    and row before them, and is slower to read. Its rows are numbered without the malformed lines.
     """
 
     rows: ir.Table
     placed: ir.Table
-    malformed: ir.Table
-    skips: ir.Table
     columns: tuple[str, ...]
     mended: int  # lines that weren't UTF-8 and are read as Windows-1252
     formats: tuple[str, ...]  # known sources' formats that were recognised or asked for
+    relations: tuple[Relation, ...]
+    connection: Backend
 
-    def numbered(self, rows: ir.Table) -> ir.Table:
-        """Rows of `placed` with the malformed lines before them counted. For a few rows."""
-        within = [
-            rows[c.SOURCE] == self.skips[c.SOURCE],
-            rows[c.ROW] > self.skips["after"],
-            rows[c.ROW] <= self.skips["until"],
-        ]
-        skipped = rows.left_join(self.skips, within)
-        number = rows[c.ROW] + skipped["skipped"].fill_null(0)
-        others = [name for name in rows.columns if name != c.ROW]
-        return skipped.select(*(rows[name] for name in others), number.name(c.ROW)).select(
-            *rows.columns
+    @cached_property
+    def malformed(self) -> Malformed:
+        """The lines that are no rows; quick once the source was read in full, which finds them."""
+        _set_rejects_aside(self.connection, self.relations)
+        return Malformed(
+            self.connection.table("malformed_read"), self.connection.table("malformed_skips")
         )
 
 
@@ -85,23 +105,31 @@ def read(
     them, columns are taken as they are. Nothing is held in memory: each use reads again. Raises
     DataError when the source doesn't exist or isn't in a known format.
     """
-    try:
+    with reading_told(source):
         relations = _relations(connection, source, scratch, Shape(table, format))
         names = _names(relations)
         _view(connection, "rows_read", relations, names, placed=False)
         _view(connection, "rows_placed", relations, names, placed=True)
-        _set_rejects_aside(connection, [*relations, *(b for r in relations for b in r.beside)])
-    except (duckdb.Error, pa.ArrowException, IbisError, OSError, EOFError, zlib.error) as error:
-        raise DataError(f"Can't read {_label(source)}: {_told(error)}.") from error
+        for rejects in REJECTS:
+            connection.raw_sql(f"DROP TABLE IF EXISTS {rejects}")
     return Reading(
         connection.table("rows_read"),
         connection.table("rows_placed"),
-        connection.table("malformed_read"),
-        connection.table("malformed_skips"),
         names,
         sum(relation.mended for relation in relations),
         tuple(sorted({relation.form for relation in relations} - {""})),
+        (*relations, *(beside for relation in relations for beside in relation.beside)),
+        connection,
     )
+
+
+@contextmanager
+def reading_told(source: Source | Relation) -> Iterator[None]:
+    """Turn what stops a reader into a DataError that names the source."""
+    try:
+        yield
+    except (duckdb.Error, pa.ArrowException, IbisError, OSError, EOFError, zlib.error) as error:
+        raise DataError(f"Can't read {_label(source)}: {_told(error)}.") from error
 
 
 def _label(source: Source | Relation) -> str:
@@ -148,18 +176,19 @@ def _view(
     connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW {name} AS {selects}")
 
 
-def _set_rejects_aside(connection: Backend, relations: list[Relation]) -> None:
+def _set_rejects_aside(connection: Backend, relations: Sequence[Relation]) -> None:
     """Keep what was no row as the quarantine does, and say which rows stand after how many of them.
 
-    Counting the rows is what makes DuckDB find the lines that are none.
+    Reading rows is what makes DuckDB find the lines that are none; if nothing was read yet, they
+    are counted for it.
     """
-    for rejects in ("reject_errors", "reject_scans"):
-        connection.raw_sql(f"DROP TABLE IF EXISTS {rejects}")
-    for relation in relations:
-        if relation.counted:
-            connection.raw_sql(f"SELECT count(*) FROM {relation.counted}").fetchall()
+    counted = [relation.counted for relation in relations if relation.counted]
+    known = connection.raw_sql("SELECT table_name FROM duckdb_tables()").fetchall()
+    if not set(REJECTS) & {name for (name,) in known}:
+        for rows in counted:
+            connection.raw_sql(f"SELECT count(*) FROM {rows}").fetchall()
     connection.raw_sql(f"CREATE OR REPLACE TEMP TABLE {BLANK_LINES} (file VARCHAR, number BIGINT)")
-    if any(relation.counted for relation in relations):
+    if counted:
         found = "SELECT DISTINCT file_path FROM reject_errors JOIN reject_scans USING (file_id)"
         for (name,) in connection.raw_sql(found).fetchall():
             lines = pa.array(list(blank_lines(Path(name))), pa.int64())

@@ -18,7 +18,7 @@ from penchant.data.events import EVENT_SCHEMA
 from penchant.data.files import PLAIN
 from penchant.data.ingest import Asked, Work, append_events
 from penchant.data.lines import json_path
-from penchant.data.manifest import File, Manifest
+from penchant.data.manifest import Manifest
 from penchant.data.mapping import DAY_MARK
 from penchant.data.mapping import Mapping as EventMapping
 from penchant.data.merge import files_table, merge_rows, remove_events, replace_rows
@@ -74,8 +74,7 @@ def replay(
     Returns the store's new manifest and what became of the chosen rows. Raises DataError when none
     is chosen.
     """
-    held = files_table(work.connection, work.store, _files(work), QUARANTINE_SCHEMA)
-    wanted = choice.of(held)
+    wanted = choice.of(_held(work))
     if not changes:  # a malformed line has no cells of its own
         wanted = wanted.filter(wanted[c.REASON] != MALFORMED)
     chosen = work.connection.create_table("chosen_rows", wanted, temp=True)
@@ -84,8 +83,7 @@ def replay(
             "No row in quarantine fits. `penchant quarantine list` says what is there. A malformed "
             "line needs its cells to be given, as in --set user=ann --set time=2024-01-31."
         )
-    left = held.anti_join(chosen, [c.SOURCE, c.ROW, c.REASON, c.CONTENT])
-    manifest = replace_rows(work.connection, work.store, work.manifest, FOLDER, left)
+    manifest = _without(work, chosen)
     receipts = []
     for number, (keys, at_hand) in enumerate(_alike(work)):
         scratch = work.scratch / str(number)
@@ -101,11 +99,8 @@ def replay(
 
 def drop(work: Work, choice: Choice) -> tuple[Manifest, int]:
     """Throw quarantined events away; returns the store's new manifest and how many there were."""
-    held = files_table(work.connection, work.store, _files(work), QUARANTINE_SCHEMA)
-    gone = choice.of(held)
-    left = held.anti_join(gone, [c.SOURCE, c.ROW, c.REASON, c.CONTENT])
-    manifest = replace_rows(work.connection, work.store, work.manifest, FOLDER, left)
-    return manifest, _rows(work.manifest) - _rows(manifest)
+    manifest = _without(work, choice.of(_held(work)))
+    return manifest, work.manifest.rows(FOLDER) - manifest.rows(FOLDER)
 
 
 def set_aside(work: Work, events: ir.Table) -> tuple[Manifest, int]:
@@ -123,7 +118,7 @@ def set_aside(work: Work, events: ir.Table) -> tuple[Manifest, int]:
     # What isn't held can't be moved, and of one event's faults the first is told.
     told = given.group_by(names).agg(**{name: given[name].min() for name in (c.REASON, c.FIELD)})
     rows = told.semi_join(removed, [told[name].identical_to(removed[name]) for name in names])
-    held = files_table(work.connection, work.store, _files(work), QUARANTINE_SCHEMA)
+    held = _held(work)
     last = held.filter(held[c.SOURCE] == SET_ASIDE)[c.ROW].max().fill_null(0).as_scalar()
     number = ibis.row_number().over(order_by=[rows[name] for name in names]) + 1 + last
     quarantined = rows.select(
@@ -133,12 +128,19 @@ def set_aside(work: Work, events: ir.Table) -> tuple[Manifest, int]:
         rows[c.REASON],
         as_content({name: rows[name] for name in names}).name(c.CONTENT),
     )
-    moved = _events(work.manifest) - _events(manifest)
+    moved = work.manifest.rows(m.EVENTS) - manifest.rows(m.EVENTS)
     return merge_rows(work.connection, work.store, manifest, FOLDER, quarantined), moved
 
 
-def _files(work: Work) -> list[File]:
-    return [file for file in work.manifest.files if file.folder == FOLDER]
+def _held(work: Work) -> ir.Table:
+    files = work.manifest.within(FOLDER)
+    return files_table(work.connection, work.store, files, QUARANTINE_SCHEMA)
+
+
+def _without(work: Work, rows: ir.Table) -> Manifest:
+    """The store's manifest with `rows` taken out of the quarantine."""
+    left = _held(work).anti_join(rows, [c.SOURCE, c.ROW, c.REASON, c.CONTENT])
+    return replace_rows(work.connection, work.store, work.manifest, FOLDER, left)
 
 
 def _alike(work: Work) -> list[tuple[tuple[str, ...], bool]]:
@@ -207,11 +209,3 @@ def _by_column(
             )
         by_column[column] = text
     return by_column
-
-
-def _rows(manifest: Manifest) -> int:
-    return sum(file.rows for file in manifest.files if file.folder == FOLDER)
-
-
-def _events(manifest: Manifest) -> int:
-    return sum(file.rows for file in manifest.of(m.EVENTS))
