@@ -49,6 +49,10 @@ SHARE = "share"
 LOW = "low"
 HIGH = "high"
 
+# Migrations.
+FROM = "from"
+TO = "to"
+
 # Quarantine.
 SOURCE = "source"
 ROW = "row"
