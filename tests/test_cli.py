@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 from typer.main import get_command
-from typer.testing import CliRunner
 
+from commands import run, told
 from penchant import columns as c
 from penchant import demo, doctor
 from penchant.cli import app
@@ -38,20 +38,6 @@ def commands_of(group, words=()):
 
 
 COMMANDS = dict(commands_of(get_command(app)))
-
-
-def run(*words):
-    """Run a command; anything but a clean exit is a failure of the test."""
-    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "120"})
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
-
-
-def told(*words, code=0):
-    """What a command writes as JSON."""
-    result = run(*words, "--json")
-    assert result.exit_code == code, result.output
-    return json.loads(result.stdout)
 
 
 @pytest.fixture

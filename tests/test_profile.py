@@ -2,7 +2,6 @@
 
 import tomllib
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -10,8 +9,6 @@ import pytest
 from penchant import columns as c
 from penchant.data.events import EVENT_SCHEMA
 from penchant.data.mapping import Mapping
-from penchant.data.seasonality import seasonality
-from penchant.data.step import Step
 from penchant.data.store import Store
 from penchant.data.worlds import WORLDS, Shop
 from penchant.errors import DataError
@@ -19,8 +16,6 @@ from penchant.intake import ingest_log
 from penchant.profile import profile, profile_files, profile_store
 from penchant.settings import Mappings, Settings, Sources
 from penchant.workspace import Workspace
-
-MONDAY = Step.DAY.index_of(pd.Timestamp("2020-01-06").date())
 
 
 def bought(rows):
@@ -79,8 +74,10 @@ class TestNumbers:
         ]
         assert made.filled_cells["day"] < made.filled_cells["week"] < made.filled_cells["month"]
         assert made.repeat_topics > made.repeat_items > 0
-        assert made.seasonality.week < 0.1
-        assert made.seasonality.year is None
+        assert [(one["cycle"], one["sure"]) for one in made.seasons] == [
+            ("week", False),
+            ("month", False),
+        ]
 
     def test_a_log_without_purchases(self, tmp_path):
         events = bought([("ann", "tea", day) for day in every(1, 20)])
@@ -136,31 +133,19 @@ class TestFiles:
         assert made.catalog == {"items": 2, "depth": 1}
 
 
-class TestSeasonality:
-    def counts(self, days, factor):
-        rng = np.random.default_rng(0)
-        return rng.poisson(50 * factor(np.arange(days)))
+class TestSeasons:
+    def test_the_busy_day_of_the_week_is_named(self, tmp_path):
+        rows = [
+            (f"u{u}", "tea", day)
+            for day in every(1, 140)
+            for u in range(9 if pd.Timestamp(day).dayofweek == 5 else 3)
+        ]
+        week, month = described(tmp_path, bought(rows)).seasons
+        assert (week["cycle"], week["sure"], week["peak"]) == ("week", True, "Saturday")
+        assert week["strength"] > 0.9
+        assert (month["cycle"], month["sure"]) == ("month", False)
 
-    def test_noise_has_none(self):
-        found = seasonality(self.counts(900, np.ones_like), MONDAY)
-        assert max(found.week, found.month, found.year) < 0.1
-
-    def test_the_week(self):
-        found = seasonality(self.counts(200, lambda day: 1 + (day % 7 > 4)), MONDAY)
-        assert found.week > 0.7
-        assert found.month < 0.15
-        assert found.year is None
-
-    def test_the_month(self):
-        dates = pd.date_range("2020-01-06", periods=400).day.to_numpy()
-        found = seasonality(self.counts(400, lambda day: 1 + 1.0 * (dates[day] < 4)), MONDAY)
-        assert found.month > 0.5
-        assert found.week < 0.1
-
-    def test_the_year(self):
-        counts = self.counts(1100, lambda day: 1 + 0.5 * np.sin(2 * np.pi * day / 365.25))
-        assert seasonality(counts, MONDAY).year > 0.9
-
-    def test_too_little_to_tell(self):
-        found = seasonality(self.counts(20, np.ones_like), MONDAY)
-        assert (found.week, found.month, found.year) == (None, None, None)
+    def test_a_log_too_short_to_tell_has_none(self, tmp_path):
+        assert (
+            described(tmp_path, bought([("ann", "tea", day) for day in every(1, 12)])).seasons == ()
+        )

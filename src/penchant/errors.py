@@ -41,9 +41,10 @@ class RecipeError(PenchantError):
 def suggest(unknown: str, known: Iterable[str]) -> str:
     """Say what `unknown` may have meant, for the end of an error message."""
     names = sorted(known)
-    close = get_close_matches(unknown, names, n=1, cutoff=0.5)
+    folded = {name.casefold(): name for name in reversed(names)}
+    close = get_close_matches(unknown.casefold(), folded, n=1, cutoff=0.5)
     if close:
-        return f"Did you mean '{close[0]}'?"
+        return f"Did you mean '{folded[close[0]]}'?"
     shown = ", ".join(names[:MOST_SHOWN])
     more = len(names) - MOST_SHOWN
     return f"Known: {shown} and {more:,} more." if more > 0 else f"Known: {shown}."

@@ -243,4 +243,4 @@ def customers_rows(history: History, users: Sequence[str]) -> npt.NDArray[np.int
     strange = [user for user in users if user not in known]
     if strange:
         raise DataError(f"There is no customer '{strange[0]}'. {suggest(strange[0], known)}")
-    return np.array([known[user] for user in users])
+    return np.array([known[user] for user in dict.fromkeys(users)])

@@ -1,6 +1,7 @@
 """Profiles: what a log looks like, and which settings fit it.
 
 Suggestions are rules of thumb from the log's own numbers, each with its reason; a backtest decides.
+Shapes: D days.
 """
 
 import tempfile
@@ -18,10 +19,10 @@ from penchant import columns as c
 from penchant.data.completeness import filled
 from penchant.data.evidence import Evidence, day_text, totals
 from penchant.data.findings import percent
-from penchant.data.seasonality import Seasonality, seasonality
 from penchant.data.step import Step
 from penchant.data.store import Store
 from penchant.errors import DataError, TopicsError
+from penchant.interest.season import seasons
 from penchant.interest.topics import choose_topics
 from penchant.settings import Settings, TopicSettings
 from penchant.workspace import Workspace
@@ -69,7 +70,7 @@ class Profile:
     catalog: dict[str, int]
     levels: tuple[Level, ...]
     filled_cells: dict[str, float]  # share of customers × topics × steps with any event, by step
-    seasonality: Seasonality
+    seasons: tuple[dict[str, Any], ...]  # of events of the target: cycle, strength, sure, peak
     suggestions: tuple[Suggestion, ...]
 
     @property
@@ -130,9 +131,7 @@ def profile_store(store: Store, settings: Settings) -> Profile:
         catalog=_catalog(catalog),
         levels=levels,
         filled_cells=cells,
-        seasonality=seasonality(
-            np.sum([evidence.daily(kind) for kind in evidence.target], axis=0), first
-        ),
+        seasons=_seasons(evidence, first),
         suggestions=(
             *_topic_suggestion(levels, chosen),
             Suggestion("forecast", f'step = "{step}"', step_reason),
@@ -157,6 +156,18 @@ def _kinds(evidence: Evidence) -> tuple[dict[str, Any], ...]:
             },
         }
         for kind, rows in sorted(evidence.kinds.items(), key=lambda one: -one[1])
+    )
+
+
+def _seasons(evidence: Evidence, first: int) -> tuple[dict[str, Any], ...]:
+    """What the days of the target's events do again; cycles the log is too short for are left out.
+
+    Strength is the share of the variance about the trend that the season explains.
+    """
+    count_D = np.sum([evidence.daily(kind) for kind in evidence.target], axis=0)
+    return tuple(
+        {"cycle": one.cycle, c.STRENGTH: one.strength, "sure": one.sure, "peak": one.peak}
+        for one in seasons(count_D, first, Step.DAY)
     )
 
 

@@ -15,6 +15,8 @@ from penchant.errors import HistoryError
 SECTIONS = (
     "headline",
     "timeline",
+    "rhythm",
+    "migration",
     "hindsight",
     "calibration",
     "leaderboard",
@@ -106,8 +108,7 @@ def test_hostile_names_stay_text(make_report: Callable[..., Report]):
     assert html.count("<script") == html.count("</script>") == 3
     assert HOSTILE in page.text
     assert "Customer <img src=x onerror=alert(1)>" in page.text
-    names = [series["name"] for series in json.loads(page.options)["shares"]["series"]]
-    assert HOSTILE in names
+    assert HOSTILE in json.loads(page.options)["river"]["legend"]["data"]
 
 
 def test_without_a_backtest_the_report_says_how_to_get_one(make_report: Callable[..., Report]):

@@ -6,8 +6,20 @@ COLUMNS = "src/penchant/columns.py"
 FIELD_CALLS = {"pa.field", "pc.field", "ibis.field"}
 # Columns whose names are also everyday keys of a dict; of these only Arrow fields are reported.
 EVERYDAY = {
-    *("code", "content", "end", "event", "field", "image", "model", "name", "path", "price"),
-    *("reason", "row", "source", "start", "title"),
+    *(
+        "code",
+        "content",
+        "end",
+        "event",
+        "field",
+        "from",
+        "image",
+        "model",
+        "name",
+        "path",
+        "price",
+    ),
+    *("reason", "row", "source", "start", "title", "to"),
 }
 
 

@@ -14,8 +14,13 @@ from penchant.interest.topics import Topics
 TASK = Task(windows=(Window(0, 4), Window(4, 8)))
 
 
-def history_of(count_UTS: np.ndarray) -> History:
-    """A history of purchases with these counts, each for 2 of money."""
+def history_of(
+    count_UTS: np.ndarray, parents: list[str] | None = None, step: Step = Step.WEEK
+) -> History:
+    """A history of purchases with these counts, each for 2 of money.
+
+    `parents` are the branches above the topics.
+    """
     users, topics, steps = count_UTS.shape
     names_T = np.array([f"topic {t:03d}" for t in range(topics)])
     u, t, s = (a.astype(np.int32) for a in np.nonzero(count_UTS))
@@ -24,7 +29,7 @@ def history_of(count_UTS: np.ndarray) -> History:
         users_U=np.array([f"user {i:05d}" for i in range(users)]),
         topics_T=names_T,
         kinds_K=("purchase",),
-        step=Step.WEEK,
+        step=step,
         origin=2600,
         steps=steps,
         user_N=u,
@@ -34,7 +39,7 @@ def history_of(count_UTS: np.ndarray) -> History:
         money_N=count_N * 2,
     )
     items = pa.table({c.ITEM: names_T, c.TOPIC: np.arange(topics, dtype=np.int32)})
-    vocabulary = Topics(names_T, np.array(["all"] * topics), items, 1)
+    vocabulary = Topics(names_T, np.array(parents or ["all"] * topics), items, 1)
     calendar = Calendar(np.zeros((topics, 0), np.float32), np.zeros(0, np.float32))
     return History(interest, population_of(interest), vocabulary, calendar)
 

@@ -11,10 +11,26 @@ import typer
 from penchant.cli.data import check, ingest, init, profile
 from penchant.cli.machine import demo, doctor
 from penchant.cli.models import backtest, fit, forecast, report
+from penchant.cli.movement import migrate
 from penchant.cli.quarantine import quarantine
+from penchant.cli.rhythm import rhythm
+from penchant.cli.series import NEGATIVE_NUMBERS, series
 from penchant.cli.worlds import worlds
 
-VERBS = (demo, init, ingest, check, profile, fit, backtest, forecast, report, doctor)
+VERBS = (
+    demo,
+    init,
+    ingest,
+    check,
+    profile,
+    fit,
+    backtest,
+    forecast,
+    rhythm,
+    migrate,
+    report,
+    doctor,
+)
 GROUPS = {"quarantine": quarantine, "worlds": worlds}
 
 app = typer.Typer(
@@ -24,6 +40,7 @@ app = typer.Typer(
 )
 for verb in VERBS:
     app.command()(verb)
+app.command(context_settings=NEGATIVE_NUMBERS)(series)
 for name, group in GROUPS.items():
     app.add_typer(group, name=name)
 

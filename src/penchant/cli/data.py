@@ -194,7 +194,12 @@ def _print_profile(made: "Profile") -> None:
         for row in made.kinds
     ]
     console.table("Kinds of event", ("kind", "events", "first", "last", "filled"), kinds)
-    season = made.seasonality
+    told = {
+        one["cycle"]: f"peak {one['peak']}, strength {_share(one[c.STRENGTH])}"
+        if one["sure"]
+        else "no more than chance"
+        for one in made.seasons
+    }
     gaps = made.gap_quartiles
     quantiles = ", ".join(f"{value:,.0f}" for value in made.events_per_customer.values())
     rows = [
@@ -209,8 +214,7 @@ def _print_profile(made: "Profile") -> None:
          ", ".join(f"{gap:,.0f}" for gap in gaps)),
         *((f"customers × topics × {step}s with an event", _share(share))
           for step, share in made.filled_cells.items()),
-        *((f"seasonality of the {name}", _share(getattr(season, name)))
-          for name in ("week", "month", "year")),
+        *((f"season of the {cycle}", told.get(cycle, "–")) for cycle in ("week", "month", "year")),
     ]  # fmt: skip
     console.table("The log", ("what", "value"), rows)
     levels = [(f"{one.level}", one.topics, _share(one.coverage)) for one in made.levels]

@@ -139,6 +139,12 @@ class Chart:
         """The chart's numbers as a table."""
         return Table(f"{self.id}-table", self.title, self.columns, self.rows)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from penchant.dashboard.figure import notebook_html  # a page is made of blocks
+
+        return notebook_html(self)
+
 
 @dataclass(frozen=True)
 class Picker:
@@ -148,6 +154,12 @@ class Picker:
     label: str
     charts: tuple[tuple[str, Chart], ...]
     kind: Literal["picker"] = "picker"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from penchant.dashboard.figure import notebook_html  # a page is made of blocks
+
+        return notebook_html(self)
 
 
 @dataclass(frozen=True)

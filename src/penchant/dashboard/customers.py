@@ -21,7 +21,7 @@ from penchant.dashboard.block import (
     Section,
     Table,
 )
-from penchant.dashboard.drawing import canvas, name_axis, tooltip
+from penchant.dashboard.drawing import canvas, name_axis, scale, tooltip
 from penchant.dashboard.movement import Migration, migration
 from penchant.interest.counts import Doubles
 from penchant.interest.forecast import Forecast
@@ -180,28 +180,15 @@ def _heat_option(names: list[str], days: list[str], count_TS: Floats) -> Option:
         }
         for t, s in np.argwhere(count_TS)
     ]
-    most = float(count_TS.max(initial=1))
+    most = max(float(count_TS.max(initial=1)), 2.0)
     axis = name_axis(days)
     axis["axisLabel"] = {"color": "$muted", "hideOverlap": True}
-    key = {
-        "min": 0,
-        "max": max(most, 2.0),
-        "calculable": False,
-        "orient": "horizontal",
-        "left": "center",
-        "bottom": 0,
-        "itemHeight": 120,
-        "itemWidth": 10,
-        "text": [numbers.several(max(most, 2.0), "event"), "0"],
-        "textStyle": {"color": "$muted", "fontSize": 12},
-        "inRange": {"color": ["$heat0", "$heat1", "$heat2", "$heat3"]},
-    }
     return canvas(
         tooltip=tooltip("item"),
         grid={"left": 8, "right": 16, "top": 8, "bottom": 44, "containLabel": True},
         xAxis=axis,
         yAxis=name_axis(names, width=150, inverse=True),
-        visualMap=key,
+        visualMap=scale(0, most, ("0", numbers.several(most, "event"))),
         series=[{"type": "heatmap", "data": data, "itemStyle": EDGE}],
     )
 

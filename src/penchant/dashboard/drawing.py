@@ -102,7 +102,25 @@ def name_axis(names: Sequence[str], width: int | None = None, **parts: Any) -> O
 
 def below(name: str) -> Option:
     """Places an axis name under the middle of the axis."""
-    return {"name": name, "nameLocation": "middle", "nameGap": 28}
+    style = {"color": "$muted", "fontSize": 12}
+    return {"name": name, "nameLocation": "middle", "nameGap": 28, "nameTextStyle": style}
+
+
+def scale(low: float, high: float, ends: tuple[str, str]) -> Option:
+    """The key to a heat map's colours below it, with words at its low and high end."""
+    return {
+        "min": low,
+        "max": high,
+        "calculable": False,
+        "orient": "horizontal",
+        "left": "center",
+        "bottom": 0,
+        "itemHeight": 120,
+        "itemWidth": 10,
+        "text": ends[::-1],
+        "textStyle": {"color": "$muted", "fontSize": 12},
+        "inRange": {"color": ["$heat0", "$heat1", "$heat2", "$heat3"]},
+    }
 
 
 def now_line(now: date) -> Option:

@@ -7,6 +7,7 @@ from penchant.dashboard.block import Notes, Section, Terms
 from penchant.dashboard.movement import LIKELY, REGULAR
 from penchant.dashboard.scores import Past
 from penchant.interest.history import History
+from penchant.interest.stationary import lookback
 from penchant.interest.task import Task
 
 
@@ -38,7 +39,7 @@ def method(
 
 
 def _words(history: History, task: Task) -> tuple[tuple[str, str], ...]:
-    lookback = task.step.plural(min(max(1, task.step.per_year // 2), history.cutoff))
+    known = task.step.plural(min(lookback(task.step), history.cutoff))
     return (
         ("Topic", "a node of the catalog's tree: what an interest is in."),
         ("Window", f"a future span of {task.step.value}s, counted from the last one known."),
@@ -47,12 +48,12 @@ def _words(history: History, task: Task) -> tuple[tuple[str, str], ...]:
         ("Interval", "what holds the outcome with the stated probability, if the model is right."),
         (
             "Adoption",
-            f"an event in a topic that the customer did not touch in the last {lookback}; "
+            f"an event in a topic that the customer did not touch in the last {known}; "
             f"likely from a chance of {LIKELY:.1f} on.",
         ),
         (
             "Regular interest",
-            f"a customer–topic pair with events in at least {REGULAR} of the last {lookback}.",
+            f"a customer–topic pair with events in at least {REGULAR} of the last {known}.",
         ),
         (
             "Adjusted for the total",

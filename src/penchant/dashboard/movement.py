@@ -9,13 +9,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from penchant.interest.counts import Doubles
+from penchant.interest.counts import Doubles, Flags
 from penchant.interest.forecast import Forecast, Total
 from penchant.interest.history import History
 from penchant.interest.interest import Floats
+from penchant.interest.stationary import lookback
 from penchant.interest.task import Task
 
-Flags = npt.NDArray[np.bool_]
 REGULAR = 3  # steps with an engagement, in the look-back, that make a pair regular
 LIKELY = 0.5  # chance
 LEAST_SHARE = 0.0005  # of the shop's engagements before, from which a topic's change is news
@@ -114,12 +114,12 @@ class Migration:
 def migration(history: History, forecast: Forecast, task: Task) -> Migration:
     """Chances over all windows, taking windows as independent given the forecast."""
     interest = history.interest
-    lookback = min(max(1, task.step.per_year // 2), history.cutoff)
-    first = history.cutoff - lookback
+    steps = min(lookback(task.step), history.cutoff)
+    first = history.cutoff - steps
     target_N = interest.target_N(task.target)
     active_N = ((interest.step_N >= first) & (target_N > 0)).astype(np.float32)
     return Migration(
-        lookback=lookback,
+        lookback=steps,
         chance_UT=1 - np.prod(1 - forecast.chance_UTW, axis=2),
         recent_UT=interest.count_UT(task.target, first, history.cutoff),
         steps_UT=interest.sum_UT(active_N),

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -23,6 +24,26 @@ ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", 
 
 def render(title: str, sections: Sequence[Section]) -> str:
     """One HTML text with everything in it."""
+    charts = [chart for section in sections for chart in charts_of(section)]
+    return _filled("report.html.j2", charts, title=title, sections=sections)
+
+
+def render_figure(figure: Chart | Picker) -> str:
+    """One HTML text of a chart or a choice of charts, without a report around it."""
+    charts = _charts([figure])
+    title = charts[0].title if isinstance(figure, Chart) else figure.label
+    return _filled("figure.html.j2", charts, title=title, figure=figure)
+
+
+def write_page(page: str, path: Path) -> None:
+    """Write a page to a file, which appears under its name only when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(path.suffix + ".partial")
+    partial.write_text(page, encoding="utf-8")
+    partial.replace(path)
+
+
+def _filled(template: str, charts: Sequence[Chart], **parts: Any) -> str:
     environment = Environment(
         loader=PackageLoader("penchant.dashboard"),
         autoescape=True,
@@ -31,14 +52,12 @@ def render(title: str, sections: Sequence[Section]) -> str:
         lstrip_blocks=True,
     )
     scripts = [_script(name) for name in ("echarts.min.js", "report.js")]
-    options = {chart.id: chart.option for section in sections for chart in charts_of(section)}
-    return environment.get_template("report.html.j2").render(
-        title=title,
-        sections=sections,
+    return environment.get_template(template).render(
+        **parts,
         style=Markup(_asset("report.css")),
         scripts=[Markup(script) for script in scripts],
         script_hashes=[_hash(script) for script in scripts],
-        options=Markup(to_json(options)),
+        options=Markup(to_json({chart.id: chart.option for chart in charts})),
     )
 
 
@@ -46,12 +65,17 @@ def charts_of(section: Section) -> list[Chart]:
     """Every chart of a section, in order."""
     found: list[Chart] = []
     for block in section.blocks:
-        leaves: Sequence[Leaf] = block.blocks if isinstance(block, Group) else (block,)
-        for leaf in leaves:
-            if isinstance(leaf, Chart):
-                found.append(leaf)
-            elif isinstance(leaf, Picker):
-                found += [chart for _, chart in leaf.charts]
+        found += _charts(block.blocks if isinstance(block, Group) else (block,))
+    return found
+
+
+def _charts(leaves: Sequence[Leaf]) -> list[Chart]:
+    found: list[Chart] = []
+    for leaf in leaves:
+        if isinstance(leaf, Chart):
+            found.append(leaf)
+        elif isinstance(leaf, Picker):
+            found += [chart for _, chart in leaf.charts]
     return found
 
 

@@ -17,8 +17,10 @@ from penchant.dashboard.headline import headline
 from penchant.dashboard.hindsight import hindsight
 from penchant.dashboard.leaderboard import leaderboard
 from penchant.dashboard.method import method
-from penchant.dashboard.page import render
+from penchant.dashboard.migration import migration_section
+from penchant.dashboard.page import render, write_page
 from penchant.dashboard.quality import quality
+from penchant.dashboard.rhythm import rhythm_section
 from penchant.dashboard.scores import Past
 from penchant.dashboard.timeline import timeline
 from penchant.errors import HistoryError
@@ -66,12 +68,14 @@ class Report:
 
 
 def sections(report: Report) -> tuple[Section, ...]:
-    """The report's parts, in order: seven, and one on the data where they were looked over."""
+    """The report's parts, in order: nine, and one on the data where they were looked over."""
     history, forecast, task = report.history, report.forecast, report.task
     past = Past.of(history, report.table, report.reliability, report.demand)
     return (
         headline(history, forecast, task, report.model, past, report.next_steps),
         timeline(history, forecast, task),
+        rhythm_section(history, task),
+        migration_section(history, forecast, task),
         hindsight(past),
         calibration(past),
         leaderboard(past),
@@ -88,21 +92,14 @@ def build_report(report: Report) -> str:
 
 def write_report(report: Report, path: Path) -> None:
     """Write the report to a file, which appears under its name only when it is complete."""
-    _write(build_report(report), path)
+    write_page(build_report(report), path)
 
 
 def write_backtest_page(title: str, past: Past, path: Path) -> None:
     """Write what a backtest found as a page of its own, without a forecast."""
-    _write(render(title, (hindsight(past), calibration(past), leaderboard(past))), path)
+    write_page(render(title, (hindsight(past), calibration(past), leaderboard(past))), path)
 
 
 def write_quality_page(title: str, checkup: Checkup, path: Path) -> None:
     """Write what a checkup found as a page of its own."""
-    _write(render(title, (quality(checkup),)), path)
-
-
-def _write(page: str, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
+    write_page(render(title, (quality(checkup),)), path)

@@ -1,10 +1,9 @@
-"""Interest over time: shares of the top topics, and each topic's counts with the forecast's fan.
+"""Interest over time: the river of the top topics, and each topic's counts with its fan.
 
 Shapes: T topics, S steps, W windows.
 """
 
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 
@@ -13,7 +12,6 @@ from penchant.dashboard.block import Cell, Chart, Column, Form, Option, Picker, 
 from penchant.dashboard.drawing import (
     BREAK,
     FAN,
-    SERIES,
     canvas,
     legend,
     now_line,
@@ -21,13 +19,12 @@ from penchant.dashboard.drawing import (
     tooltip,
     value_axis,
 )
+from penchant.dashboard.river import MOST_STEPS, river
 from penchant.interest.counts import Doubles, Integers
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.task import Task
 
-MOST_STEPS = 52
-STACKED = 7  # topics in the chart of shares: as many as there are colours
 CHOICES = 30  # topics to choose a fan of
 
 
@@ -47,7 +44,6 @@ def timeline(history: History, forecast: Forecast, task: Task) -> Section:
     order = [int(t) for t in np.argsort(-recent_T, kind="stable")[:CHOICES]]
     total = forecast.total("users")
     fan = Fan(count_TS, total.mean, tuple(total.interval(level) for level, _ in FAN))
-    shares = shares_chart(history, forecast, fan, order[:STACKED])
     fans = Picker(
         "fans",
         "Topic",
@@ -59,65 +55,11 @@ def timeline(history: History, forecast: Forecast, task: Task) -> Section:
         "How interest has moved, and where the forecast takes it. Past the dashed line nothing is "
         "known: what is drawn there is forecast."
     )
-    return Section("timeline", "Interest over time", lead, (shares, fans))
+    return Section("timeline", "Interest over time", lead, (river(history, forecast, task), fans))
 
 
 def _known(history: History) -> list[int]:
     return list(range(max(0, history.cutoff - MOST_STEPS), history.cutoff))
-
-
-def _shares(history: History, forecast: Forecast, fan: Fan) -> list[tuple[date, str, Doubles]]:
-    """Where, under what label and how the topics share: each step, then both ends of windows."""
-    step, origin = history.interest.step, history.interest.origin
-    places: list[tuple[date, str, Doubles]] = []
-    for s in _known(history):
-        day, count_T = step.start(origin + s), fan.count_TS[:, s]
-        places.append((day, numbers.day(day), count_T / max(count_T.sum(), 1)))
-    for w, window in enumerate(forecast.windows_W):
-        share_T = fan.mean_TW[:, w] / max(fan.mean_TW[:, w].sum(), 1e-12)
-        label = f"forecast, {step.value}s {numbers.window(window.name)}"
-        places += [(day, label, share_T) for day in forecast.dates(window)]
-    return places
-
-
-def shares_chart(history: History, forecast: Forecast, fan: Fan, chosen: list[int]) -> Chart:
-    """Stacked shares of the largest topics, by step and then by window."""
-    unit = history.interest.step.value
-    names = [str(history.interest.topics_T[t]) for t in chosen]
-    places = _shares(history, forecast, fan)
-    series: list[Option] = [
-        {
-            "type": "line",
-            "name": name,
-            "stack": "shares",
-            "color": colour,
-            "showSymbol": False,
-            "lineStyle": {"width": 0},
-            "areaStyle": {"color": colour, "opacity": 0.85},
-            "data": [[day.isoformat(), round(float(share_T[t]), 5)] for day, _, share_T in places],
-        }
-        for t, name, colour in zip(chosen, names, SERIES, strict=False)
-    ]
-    series[0]["markLine"] = now_line(history.cutoff_date)
-    option = canvas(
-        tooltip=tooltip("axis", "fn:share"),
-        legend=legend(names),
-        grid={"left": 8, "right": 16, "top": 56, "bottom": 8, "containLabel": True},
-        xAxis=time_axis(),
-        yAxis=value_axis(labels="fn:share"),
-        series=series,
-    )
-    table = {label: [float(share_T[t]) for t in chosen] for _, label, share_T in places}
-    return Chart(
-        "shares",
-        f"Shares of the {numbers.several(len(chosen), 'largest topic')}",
-        f"The height of a colour is that topic's share of all events in a {unit}; right of "
-        "“now” it is the share forecast for each window.",
-        option,
-        (Column(unit.capitalize()), *(Column(name, Form.SHARE) for name in names)),
-        [(label, *shares) for label, shares in reversed(table.items())],
-        height=400,
-    )
 
 
 def fan_chart(history: History, forecast: Forecast, fan: Fan, topic: int) -> Chart:

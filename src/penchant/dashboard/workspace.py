@@ -19,6 +19,7 @@ from penchant.workspace import Workspace
 
 NEXT_STEPS = (
     NextStep("See one customer's likeliest topics", "penchant forecast --customer ID"),
+    NextStep("See what a customer left and took up, and when", "penchant migrate --customer ID"),
     NextStep("Try another model on the same past", "penchant backtest gamma_poisson boosted"),
     NextStep("Bring new events; fit again each month", "penchant ingest new.csv && penchant fit"),
 )

@@ -17,6 +17,7 @@ from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.interest import Floats
 from penchant.interest.outcome import Outcome
+from penchant.interest.stationary import lookback
 from penchant.interest.task import Task, Window
 
 Flags = npt.NDArray[np.bool_]
@@ -43,7 +44,7 @@ class Case:
     @property
     def lookback(self) -> int:
         """Steps without engagement that make the next one an adoption: half a year."""
-        return max(1, self.task.step.per_year // 2)
+        return lookback(self.task.step)
 
     @cached_property
     def chance_UT(self) -> Floats:

@@ -8,14 +8,16 @@ for each topic, how often the same move was made in the last window of the same 
 distance that had ended by the cutoff, by users known then, shrunk towards the mean of all topics.
 Where less than a look-back lies before that earlier cutoff, what there is must do, so its
 adoptions come out a little too frequent.
-Shapes: U users, T topics.
+Shapes: U users, T topics, N cells, B bins.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from penchant.evaluation.case import Case, Flags, rank
-from penchant.evaluation.score import Ranked, Ratio
+from penchant.evaluation.score import BINS, Binned, Ranked, Ratio
 from penchant.interest.counts import Doubles
+from penchant.interest.interest import Floats
 
 SHRINKAGE = 20.0  # cells of the mean of all topics, added to each topic's
 
@@ -34,19 +36,51 @@ def abandonment_average_precision(case: Case) -> Ranked:
 
 def adoption_brier_skill(case: Case) -> Ratio:
     """1 - Brier score / the null's, among cells that can be adopted; 1 perfect, 0 the null."""
-    return _skill(case, among_UT=~case.recent_UT, of_recent=False)
+    return skill_over(case, stationary_chance_T(case, of_recent=False), of_recent=False)
 
 
 def abandonment_brier_skill(case: Case) -> Ratio:
     """1 - Brier score / the null's, among cells that can be abandoned; 1 perfect, 0 the null."""
-    return _skill(case, among_UT=case.recent_UT, of_recent=True)
+    return skill_over(case, stationary_chance_T(case, of_recent=True), of_recent=True)
 
 
-def _skill(case: Case, *, among_UT: Flags, of_recent: bool) -> Ratio:
-    null_T = stationary_chance_T(case, of_recent=of_recent)
-    null_U = (((null_T - case.active_UT) ** 2) * among_UT).sum(axis=1)
+def skill_over(case: Case, null: Doubles | Floats, *, of_recent: bool) -> Ratio:
+    """1 - Brier score / that of any null, a chance for each topic (`T`) or cell (`UT`).
+
+    Among cells that can be abandoned if `of_recent`, else among those that can be adopted.
+    """
+    among_UT = case.recent_UT == of_recent
+    null_U = (((null.astype(np.float64) - case.active_UT) ** 2) * among_UT).sum(axis=1)
     mine_U = (((case.chance_UT.astype(np.float64) - case.active_UT) ** 2) * among_UT).sum(axis=1)
     return Ratio(null_U - mine_U, null_U)
+
+
+def adoption_ece(case: Case) -> Binned:
+    """Expected calibration error of the chance, among cells that can be adopted; 20 bins."""
+    return _ece(case, ~case.recent_UT)
+
+
+def abandonment_ece(case: Case) -> Binned:
+    """Expected calibration error of the chance, among cells that can be abandoned; 20 bins."""
+    return _ece(case, case.recent_UT)
+
+
+def _ece(case: Case, among_UT: Flags) -> Binned:
+    chance_N, active_N = case.chance_UT[among_UT], case.active_UT[among_UT]
+    return binned(np.nonzero(among_UT)[0], chance_N, active_N, len(among_UT))
+
+
+def binned(
+    user_N: npt.NDArray[np.int64], chance_N: Doubles | Floats, hit_N: Flags | Doubles, users: int
+) -> Binned:
+    """Sort any cells of users into bins of equal width; a hit may count in part, like a tie."""
+    code_N = user_N * BINS + np.minimum((chance_N * BINS).astype(np.int64), BINS - 1)
+
+    def total_UB(weight_N: Doubles | Floats | Flags | None) -> Doubles:
+        flat = np.bincount(code_N, weights=weight_N, minlength=users * BINS)
+        return flat.astype(np.float64).reshape(users, BINS)
+
+    return Binned(total_UB(None), total_UB(chance_N), total_UB(hit_N))
 
 
 def stationary_chance_T(case: Case, *, of_recent: bool) -> Doubles:

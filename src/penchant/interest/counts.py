@@ -11,6 +11,7 @@ from scipy.special import betainc, gammaincc
 
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 MOST_EXCESS = 1e6
 LEAST_EXCESS = 1e-6  # below it counts are taken for Poisson's

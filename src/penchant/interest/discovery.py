@@ -4,7 +4,7 @@ A twin is the same customer with the active steps in random order, so nothing mo
 chance. Scores of twins, pooled over customers with about as many engagements, say how often a score
 as high comes by chance; beyond the highest of them their tail is taken for exponential, as that of
 a log Bayes factor is. Calls are Benjamini and Hochberg's (1995).
-Shapes: R stretches, Z twins.
+Shapes: R stretches, Z twins, N scores of a group.
 """
 
 import numpy as np

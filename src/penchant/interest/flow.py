@@ -3,7 +3,7 @@
 A flow is a joint distribution: of each engagement of an average customer's, the topic before and
 the topic after. What stayed stands on the diagonal. A customer who didn't migrate stays; one who
 did takes along the share that moved. Customers weigh as their engagements.
-Shapes: U users, T topics, W windows, M moves, G groups.
+Shapes: U users, T topics, S steps, C changes, N cells with interest or a shift.
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,28 @@ from datetime import date
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from penchant import columns as c
 from penchant.errors import HistoryError
 from penchant.interest.counts import Doubles
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.interest import Interest, Names
 from penchant.interest.migration import Migrations
-from penchant.interest.stationary import stationary_forecast
-from penchant.interest.task import Task
 
 Rows = npt.NDArray[np.int64]
+
+FLOW_SCHEMA = pa.schema(
+    [
+        pa.field(c.START, pa.date32(), nullable=False),
+        pa.field(c.END, pa.date32(), nullable=False),  # first day after
+        pa.field(c.FROM, pa.string(), nullable=False),
+        pa.field(c.TO, pa.string(), nullable=False),
+        pa.field(c.SHARE, pa.float64(), nullable=False),  # of all interest
+        pa.field(c.CHANCE, pa.float64(), nullable=False),  # of the interest in `from`
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,19 @@ class Flow:
         found = [(*divmod(int(code), len(off_TT)), float(off_TT.flat[code])) for code in order]
         return [pair for pair in found if pair[2] > 0]
 
+    def to_table(self) -> pa.Table:
+        """Every pair of topics with any interest as a row of `FLOW_SCHEMA`, what stayed too."""
+        from_N, to_N = np.nonzero(self.moved_TT)
+        columns = {
+            c.START: pa.array([self.start] * len(from_N), pa.date32()),
+            c.END: pa.array([self.end] * len(from_N), pa.date32()),
+            c.FROM: pa.array(self.topics_T[from_N], pa.string()),
+            c.TO: pa.array(self.topics_T[to_N], pa.string()),
+            c.SHARE: pa.array(self.moved_TT[from_N, to_N]),
+            c.CHANCE: pa.array(self.transition_TT[from_N, to_N]),
+        }
+        return pa.table(columns, schema=FLOW_SCHEMA)
+
 
 def observed_flow(
     history: History,
@@ -94,48 +118,61 @@ def observed_flow(
     cell_N = found.user_C[found.change_N[inside_N]], found.topic_N[inside_N]
     shift_UT = np.zeros_like(before_UT)
     np.add.at(shift_UT, cell_N, found.shift_N[inside_N])
-    moved_UT = shift_UT != 0
-    after_UT = np.clip(before_UT + shift_UT, 0, 1)
-    rest_UT = np.where(moved_UT, 0, before_UT)
-    left_U = np.maximum(1 - (after_UT * moved_UT).sum(axis=1), 0)
-    scale_U = np.divide(left_U, rest_UT.sum(axis=1), out=left_U, where=rest_UT.any(axis=1))
-    after_UT = np.where(moved_UT, after_UT, rest_UT * scale_U[:, None])
     return Flow(
         interest.topics_T,
         interest.step.start(interest.origin + start),
         interest.step.start(interest.origin + end),
         int((weight_U > 0).sum()),
-        _coupled(before_UT, after_UT, weight_U),
+        _coupled(before_UT, _shares_after(before_UT, shift_UT), weight_U),
         forecast=False,
     )
 
 
-def forecast_flow(
-    history: History, forecast: Forecast, kinds: Sequence[str], row_U: Rows | None = None
-) -> Flow:
-    """The flow that a forecast expects from the look-back to its windows.
+def period_flows(
+    history: History,
+    found: Migrations,
+    kinds: Sequence[str],
+    steps: int,
+    row_U: Rows | None = None,
+) -> tuple[Flow, ...]:
+    """The observed flow of each period of `steps` steps, counted back from the history's end.
 
-    Shares before are what the stationary null says they are after the look-back, so that a small
-    basket's luck isn't taken for an interest that will be lost; shares after are the forecast's.
-    Users without engagements in the look-back are left out; others weigh as their forecast volume.
-    HistoryError if the forecast is not of the history's end.
+    Periods without engagements are left out, and what is too short at the beginning is too.
     """
-    interest = history.interest
-    if forecast.origin != interest.origin + interest.steps:
-        raise HistoryError("A flow to come needs the forecast from the end of the history.")
-    task = Task(windows=forecast.windows_W, target=tuple(kinds), step=forecast.step)
-    null = stationary_forecast(history, task)
-    before_UT = _shares(null.volume_UTW.sum(axis=2, dtype=np.float64))
-    volume_UT = forecast.volume_UTW.sum(axis=2, dtype=np.float64)
-    weight_U = volume_UT.sum(axis=1) * before_UT.any(axis=1)
-    moved_TT = _coupled(before_UT, _shares(volume_UT), _only(weight_U, row_U))
-    end = forecast.step.start(forecast.origin + task.horizon)
+    starts = range(history.cutoff % steps, history.cutoff, steps)
+    interest = history.interest if row_U is None else history.interest.only(row_U)
+    active_S = np.bincount(interest.step_N, interest.target_N(kinds), minlength=history.cutoff)
+    return tuple(
+        observed_flow(history, found, kinds, start, start + steps, row_U)
+        for start in starts
+        if active_S[start : start + steps].any()
+    )
+
+
+def forecast_flow(forecast: Forecast, row_U: Rows | None = None) -> Flow:
+    """The flow that a forecast expects from its first window to its last.
+
+    Both ends are the forecast's own shares, so a small basket's luck isn't taken for an interest
+    that will be lost; a model that expects no change gives no flow. Users weigh as their forecast
+    volume. HistoryError for a forecast of one window.
+    """
+    windows = sorted(forecast.windows_W)
+    if len(windows) < 2:
+        raise HistoryError("A flow to come needs a forecast of two windows, or more; found one.")
+    first_UT, last_UT = (
+        forecast.volume_UTW[:, :, forecast.windows_W.index(window)].astype(np.float64)
+        for window in (windows[0], windows[-1])
+    )
+    both_U = first_UT.any(axis=1) & last_UT.any(axis=1)
+    weight_U = _only(both_U * (first_UT + last_UT).sum(axis=1), row_U)
+    if not weight_U.any():
+        raise HistoryError("For none of the users is forecast any engagement at both ends.")
     return Flow(
-        interest.topics_T,
-        history.cutoff_date,
-        end,
+        forecast.topics_T,
+        forecast.dates(windows[0])[0],
+        forecast.dates(windows[-1])[1],
         int((weight_U > 0).sum()),
-        moved_TT,
+        _coupled(_shares(first_UT), _shares(last_UT), weight_U),
         forecast=True,
     )
 
@@ -165,6 +202,18 @@ def _shares_before(
     inside_N = interest.step_N >= from_U[interest.user_N]
     inside_N &= interest.step_N < to_U[interest.user_N]
     return _shares(interest.sum_UT(interest.target_N(kinds) * inside_N).astype(np.float64))
+
+
+def _shares_after(before_UT: Doubles, shift_UT: Doubles) -> Doubles:
+    """Shares with some shifted; topics that didn't move share what is left as they did before.
+
+    Whoever would be left with nothing stays.
+    """
+    moved_UT = shift_UT != 0
+    after_UT = np.where(moved_UT, np.clip(before_UT + shift_UT, 0, 1), 0)
+    room_U1 = np.maximum(1 - after_UT.sum(axis=1, keepdims=True), 0)
+    after_UT += _shares(np.where(moved_UT, 0, before_UT)) * room_U1
+    return _shares(np.where(after_UT.any(axis=1, keepdims=True), after_UT, before_UT))
 
 
 def _shares(value_UT: Doubles) -> Doubles:

@@ -8,7 +8,8 @@ one may move more than once. In a called change the two topics have moved, and a
 strong evidence of their own; what was lost goes to what was gained, in proportion. A season that
 the whole shop follows is no migration. Blind to what lasts but a few steps, and to customers with a
 handful of engagements.
-Shapes: U users, T topics, S steps, C changes, N topics that moved in a change, M moves.
+Shapes: U users, T topics, S steps, C changes, N topics that moved in a change, M moves,
+R stretches, E entries.
 """
 
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ MOST_TWINS = 20  # of a customer
 CONCENTRATION = 20.0  # engagements that the shop's shares weigh in a customer's
 SMOOTH = 2  # steps to each side over which the shop's season is averaged
 SHRINK = 20.0  # engagements of no season, added to each topic's
+ROUNDING = 1e-9  # of shares
 AT_ONCE = 4_000  # changes looked at together
 
 MIGRATION_SCHEMA = pa.schema(
@@ -79,8 +81,8 @@ class Migrations:
     rate_C: Doubles  # false-discovery rate at which the change would just be called
     change_N: Codes
     topic_N: Codes
-    before_N: Doubles  # events before, back to the customer's last change
-    after_N: Doubles
+    before_N: Doubles  # events back to the customer's change before, or to the beginning
+    after_N: Doubles  # events until the customer's next change, or the end
     shift_N: Doubles  # change of the topic's share in the customer's engagements
     evidence_N: Doubles  # log Bayes factor, above 0 for a fall as for a rise
 
@@ -132,8 +134,8 @@ def _matched(change: int, topic_N: Codes, shift_N: Doubles) -> list[tuple[int, i
     losses = [(int(t), -float(d)) for t, d in zip(topic_N, shift_N, strict=True) if d < 0]
     gains = [(int(t), float(d)) for t, d in zip(topic_N, shift_N, strict=True) if d > 0]
     lost, gained = sum(d for _, d in losses), sum(d for _, d in gains)
-    losses += [(-1, gained - lost)] if gained > lost else []
-    gains += [(-1, lost - gained)] if lost > gained else []
+    losses += [(-1, gained - lost)] if gained - lost > ROUNDING else []
+    gains += [(-1, lost - gained)] if lost - gained > ROUNDING else []
     most = max(lost, gained)
     return [
         (change, left, entered, loss * gain / most)
@@ -154,8 +156,8 @@ def migrations(
     if not 0 < rate < 1:
         raise HistoryError(f"A false-discovery rate lies between 0 and 1; found {rate}.")
     interest, rng = history.interest, np.random.default_rng(seed)
-    found = engagements(interest, kinds)
-    shop_TS = _shop(found)
+    whole = found = engagements(interest, kinds)
+    shop_TS = _shop(whole)
     prior_T = CONCENTRATION * (shop_TS.sum(axis=1) + 0.5) / (shop_TS + 0.5 / shop_TS.shape[1]).sum()
     season_TS = _season(shop_TS)
     user_R = np.arange(found.shape[0], dtype=np.int32)
@@ -167,12 +169,14 @@ def migrations(
             score_U, chance_U = split.score_R, chance_R
         rate_R = discovery.rates(chance_R)
         row_C = np.flatnonzero(rate_R <= rate).astype(np.int32)
-        found, user_R, step_C = found.only(row_C), user_R[row_C], split.step_R[row_C]
-        moved = _moved(found, split.only(row_C), prior_T, season_TS)
-        rounds.append((user_R, step_C, rate_R[row_C], *moved))
+        rounds.append((user_R[row_C], split.step_R[row_C], rate_R[row_C]))
         if not len(row_C):
             break
-        found, user_R = found.cut(step_C), np.repeat(user_R, 2)
+        user_R = np.repeat(user_R[row_C], 2)
+        found = found.only(row_C).cut(split.step_R[row_C])
+    columns = [np.concatenate(column) for column in zip(*rounds, strict=True)]
+    order_C = np.lexsort((columns[1], columns[0]))
+    user_C, step_C, rate_C = (column[order_C] for column in columns)
     return Migrations(
         interest.users_U,
         interest.topics_T,
@@ -181,7 +185,10 @@ def migrations(
         rate,
         score_U,
         chance_U,
-        *_joined(rounds),
+        user_C,
+        step_C,
+        rate_C,
+        *_moved(_around(whole, user_C, step_C), step_C, prior_T, season_TS),
     )
 
 
@@ -228,21 +235,33 @@ def _tested(
     return split, discovery.chances(split.score_R, size_R, np.concatenate(twin_score), twin_size)
 
 
+def _around(found: Engagements, user_C: Codes, step_C: Codes) -> Engagements:
+    """The stretch of each change, from the same user's change before it to the one after it."""
+    start_C, end_C = np.zeros_like(step_C), np.full_like(step_C, found.shape[2])
+    again = np.flatnonzero(user_C[1:] == user_C[:-1])
+    start_C[again + 1], end_C[again] = step_C[again], step_C[again + 1]
+    return found.only(user_C).within(start_C, end_C)
+
+
 def _moved(
-    found: Engagements, split: Split, prior_T: Doubles, season_TS: Floats
+    found: Engagements, step_R: Codes, prior_T: Doubles, season_TS: Floats
 ) -> tuple[Array, ...]:
-    """Topics that moved in each change: where, which, events before and after, shift, evidence."""
+    """Topics that moved in each change: where, which, events before and after, shift, evidence.
+
+    Those are the surest to have fallen, the surest to have risen, and all of strong evidence.
+    """
     parts = []
-    for start in range(0, max(1, len(split.step_R)), AT_ONCE):
-        block = found.block(start, min(start + AT_ONCE, len(split.step_R)))
+    for start in range(0, max(1, len(step_R)), AT_ONCE):
+        block = found.block(start, min(start + AT_ONCE, len(step_R)))
         cells = evidence(block, prior_T, season_TS)
-        step_R = split.step_R[start:]
-        evidence_C = cells.evidence_CS[np.arange(len(cells.row_C)), step_R[cells.row_C] - 1]
-        tested_C = cells.topic_C == split.loser_R[start:][cells.row_C]
-        tested_C |= cells.topic_C == split.gainer_R[start:][cells.row_C]
-        enough_C = evidence_C >= np.where(tested_C, 0, STRONG)
+        split_R = step_R[start:]
+        at_C = np.arange(len(cells.row_C)), split_R[cells.row_C] - 1
+        evidence_C, side_C = cells.evidence_CS[at_C], 2 * cells.row_C + cells.falls_CS[at_C]
+        most = np.zeros(2 * block.shape[0])
+        np.maximum.at(most, side_C, evidence_C)
+        enough_C = evidence_C >= np.minimum(most[side_C], STRONG)
         row_N, topic_N = cells.row_C[enough_C], cells.topic_C[enough_C]
-        count_2N, shift_N = _shifts(block, step_R, row_N, topic_N)
+        count_2N, shift_N = _shifts(block, split_R, row_N, topic_N)
         parts.append((row_N + start, topic_N, *count_2N, shift_N, evidence_C[enough_C]))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
@@ -279,20 +298,3 @@ def _balanced(row_N: Codes, shift_N: Doubles, variance_N: Doubles) -> Doubles:
     side_N = np.where(shift_N > 0, gained_R[row_N], lost_R[row_N])
     scale_N = (gained_R + lost_R)[row_N] / 2 / np.maximum(side_N, 1e-9)
     return np.where(even_R[row_N], shift_N * scale_N, shift_N)
-
-
-def _joined(rounds: Sequence[tuple[Array, ...]]) -> tuple[Array, ...]:
-    """Changes of all rounds by user and step, and their topics in the same order."""
-    columns = [np.concatenate(column) for column in zip(*rounds, strict=True)]
-    user_C, step_C, rate_C, change_N, *others = columns
-    order_C = np.lexsort((step_C, user_C))
-    size = [len(one[0]) for one in rounds]
-    start_N = np.repeat(np.cumsum([0, *size[:-1]]), [len(one[3]) for one in rounds])
-    change_N = np.argsort(order_C)[change_N + start_N].astype(np.int32)
-    order_N = np.argsort(change_N, kind="stable")
-    return (
-        user_C[order_C],
-        step_C[order_C],
-        rate_C[order_C],
-        *(column[order_N] for column in (change_N, *others)),
-    )

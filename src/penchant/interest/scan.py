@@ -8,7 +8,8 @@ opportunities (Gamma-Poisson form of the Dirichlet-multinomial). A topic whose s
 whose share rose at the same split, with the most evidence together, make the score of the stretch.
 
 A topic engaged in twice within a step counts once, so that a basket's four yoghurts are no habit.
-Shapes: R stretches, T topics, S steps, N entries, C cells (a stretch and a topic).
+Shapes: R stretches, T topics, S steps, N entries, C cells (a stretch and a topic), M cells or
+stretches of a choice, P stretches with a cell, K counts.
 """
 
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from penchant.interest.interest import Codes, Floats
 
 NO_EVIDENCE = -30.0  # log Bayes factor of a direction in which nothing moves
 FEWEST = 2  # engagements that make a topic worth looking at
+MOST_OFTEN = 0.95  # of active steps with a topic, beyond which it is taken for so many
 MOST_CELLS = 1 << 22  # cells × steps held at a time
 
 
@@ -48,12 +50,17 @@ class Engagements:
         return replace(self, step_N=step_N)._sorted()
 
     def only(self, row_M: Codes) -> "Engagements":
-        """The stretches `row_M`, ascending, counted anew."""
-        place_R = np.full(self.shape[0], -1, dtype=np.int32)
-        place_R[row_M] = np.arange(len(row_M), dtype=np.int32)
-        row_N = place_R[self.row_N]
-        kept = np.flatnonzero(row_N >= 0)
-        return self._kept(row_N[kept], kept, len(row_M))
+        """The stretches `row_M` in that order, counted anew; one may be there twice."""
+        start_R = np.searchsorted(self.row_N, np.arange(self.shape[0] + 1))
+        size_M = start_R[row_M + 1] - start_R[row_M]
+        row_N = np.repeat(np.arange(len(row_M), dtype=np.int32), size_M)
+        first_M = start_R[row_M] - np.cumsum(size_M) + size_M
+        return self._kept(row_N, first_M[row_N] + np.arange(len(row_N)), len(row_M))
+
+    def within(self, start_R: Codes, end_R: Codes) -> "Engagements":
+        """Each stretch's steps `[start, end)` alone."""
+        inside_N = (self.step_N >= start_R[self.row_N]) & (self.step_N < end_R[self.row_N])
+        return self._kept(self.row_N[inside_N], np.flatnonzero(inside_N), self.shape[0])
 
     def cut(self, step_R: Codes) -> "Engagements":
         """Each stretch cut before its step: stretches 2i and 2i + 1 are the halves of i."""
@@ -79,39 +86,36 @@ class Engagements:
 
 @dataclass(frozen=True)
 class Split:
-    """Every stretch's best split, and what moved there; -1 where a stretch has none."""
+    """Every stretch's best split."""
 
     score_R: Doubles  # log Bayes factors of the two topics, added
-    step_R: Codes  # first step after
-    loser_R: Codes  # topic whose share fell
-    gainer_R: Codes  # topic whose share rose
-
-    def only(self, row_M: Codes) -> "Split":
-        """The stretches `row_M`."""
-        return Split(
-            self.score_R[row_M], self.step_R[row_M], self.loser_R[row_M], self.gainer_R[row_M]
-        )
+    step_R: Codes  # first step after; -1 where there are too few engagements to split
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of a block with their counts and evidence at every split but before the first step."""
+    """Cells of a block with their evidence at every split but before the first step."""
 
     row_C: Codes
     topic_C: Codes
-    before_CS: npt.NDArray[np.int16]  # engagements before the step
-    total_C: npt.NDArray[np.int16]
-    exposure_CS: Floats  # engagements on anything before the step, as the shop's season has it
-    exposure_C: Floats
-    evidence_CS: Floats  # log Bayes factor, signed: above 0 in `falls_CS`, a fall
-    falls_CS: npt.NDArray[np.bool_]
+    evidence_CS: Floats  # log Bayes factor
+    falls_CS: npt.NDArray[np.bool_]  # whether of a fall; else of a rise
+
+    def lesser(self, other: "Cells") -> "Cells":
+        """These cells with the evidence that both have for the same direction."""
+        both_CS = np.minimum(self.evidence_CS, other.evidence_CS)
+        agree_CS = self.falls_CS == other.falls_CS
+        none = np.float32(NO_EVIDENCE)
+        return replace(self, evidence_CS=np.where(agree_CS, both_CS, none))
 
 
 def evidence(found: Engagements, prior_T: Doubles, season_TS: Floats | None = None) -> Cells:
     """Evidence of every cell with enough engagements at every split.
 
     `season_TS` is how many times its usual share of the shop a topic has in a step: a customer
-    who follows the shop hasn't moved.
+    who follows the shop hasn't moved. Nor has one who stays while others come, leave or move, so
+    that the shop's shares change: the evidence is the lesser of with and without the season, and
+    there is none where the two point different ways.
     """
     rows, topics, steps = found.shape
     code_N = found.row_N.astype(np.int64) * topics + found.topic_N
@@ -125,11 +129,26 @@ def evidence(found: Engagements, prior_T: Doubles, season_TS: Floats | None = No
     opportunity = np.bincount(
         found.row_N.astype(np.int64) * steps + found.step_N, minlength=rows * steps
     )
-    exposure_CS = opportunity.astype(np.float32).reshape(rows, steps)[row_C]
-    if season_TS is not None:
-        exposure_CS = exposure_CS * season_TS[topic_C]
-    exposure_CS = exposure_CS.cumsum(axis=1)
-    return _cells(row_C, topic_C, (before_CS, count_M[worth_M]), exposure_CS, prior_T)
+    opportunity_CS = opportunity.astype(np.float32).reshape(rows, steps)[row_C]
+    opportunity_CS = _saturated(opportunity_CS, count_M[worth_M])
+    counted = before_CS, count_M[worth_M]
+    plain = _cells(row_C, topic_C, counted, opportunity_CS.cumsum(axis=1), prior_T)
+    if season_TS is None:
+        return plain
+    exposure_CS = (opportunity_CS * season_TS[topic_C]).cumsum(axis=1)
+    return plain.lesser(_cells(row_C, topic_C, counted, exposure_CS, prior_T))
+
+
+def _saturated(opportunity_CS: Floats, total_C: npt.NDArray[np.int64]) -> Floats:
+    """Opportunities as far as they count for a topic, with the same sum.
+
+    A topic counts once a step, so one that is in most baskets is hardly more often in large ones:
+    its share of all engagements falls when baskets grow, and nothing has moved.
+    """
+    active_C, all_C = (opportunity_CS > 0).sum(axis=1), opportunity_CS.sum(axis=1)
+    often_C = -np.log1p(-np.minimum(total_C / active_C, MOST_OFTEN))  # Poisson's, of such steps
+    seen_CS = -np.expm1(-(often_C * active_C / all_C).astype(np.float32)[:, None] * opportunity_CS)
+    return seen_CS * (all_C / seen_CS.sum(axis=1))[:, None]
 
 
 def _cells(
@@ -151,17 +170,14 @@ def _cells(
     evidence_CS = rise_TK[topic_C1, before_CS] + rise_TK[topic_C1, after_CS]
     evidence_CS += -rise_TK[topic_C1, total_C1] + prior_C1 * np.log(strength)
     evidence_CS += (prior_C1 + total_C1) * np.log(strength + exposure_CS[:, -1:])
-    evidence_CS -= (prior_C1 + before_CS) * np.log(strength + before)
-    evidence_CS -= (prior_C1 + after_CS) * np.log(strength + after)
+    seen_CS, left_CS = before_CS.astype(np.float32), after_CS.astype(np.float32)
+    evidence_CS -= (prior_C1 + seen_CS) * np.log(strength + before)
+    evidence_CS -= (prior_C1 + left_CS) * np.log(strength + after)
     return Cells(
         row_C=row_C.astype(np.int32),
         topic_C=topic_C.astype(np.int32),
-        before_CS=before_CS,
-        total_C=total_C.astype(np.int16),
-        exposure_CS=before,
-        exposure_C=exposure_CS[:, -1],
         evidence_CS=evidence_CS,
-        falls_CS=before_CS * after > after_CS * before,
+        falls_CS=seen_CS * after > left_CS * before,
     )
 
 
@@ -181,30 +197,19 @@ def best_split(found: Engagements, prior_T: Doubles, season_TS: Floats | None = 
     return Split(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _best_of(cells: Cells, rows: int) -> tuple[Doubles, Codes, Codes, Codes]:
+def _best_of(cells: Cells, rows: int) -> tuple[Doubles, Codes]:
     score_R = np.full(rows, 2 * NO_EVIDENCE)
-    step_R, loser_R, gainer_R = (np.full(rows, -1, dtype=np.int32) for _ in range(3))
+    step_R = np.full(rows, -1, dtype=np.int32)
     if not len(cells.row_C):
-        return score_R, step_R, loser_R, gainer_R
+        return score_R, step_R
     first_P = np.flatnonzero(np.r_[True, np.diff(cells.row_C) > 0])
     row_P = cells.row_C[first_P]
     none = np.float32(NO_EVIDENCE)
     fall_CS = np.where(cells.falls_CS, cells.evidence_CS, none)
     rise_CS = np.where(cells.falls_CS, none, cells.evidence_CS)
-    fall_PS = np.maximum.reduceat(fall_CS, first_P, axis=0)
-    rise_PS = np.maximum.reduceat(rise_CS, first_P, axis=0)
-    best_P = (fall_PS + rise_PS).argmax(axis=1)
-    place_P = np.arange(len(row_P))
-    fall_P, rise_P = fall_PS[place_P, best_P], rise_PS[place_P, best_P]
-    score_R[row_P] = fall_P + rise_P
+    both_PS = np.maximum.reduceat(fall_CS, first_P, axis=0)
+    both_PS += np.maximum.reduceat(rise_CS, first_P, axis=0)
+    best_P = both_PS.argmax(axis=1)
+    score_R[row_P] = both_PS[np.arange(len(row_P)), best_P]
     step_R[row_P] = best_P + 1
-    of_C = np.repeat(place_P, np.diff(np.r_[first_P, len(cells.row_C)]))
-    cell_C = np.arange(len(cells.row_C))
-    for topic_R, value_CS, best_value_P in (
-        (loser_R, fall_CS, fall_P),
-        (gainer_R, rise_CS, rise_P),
-    ):
-        hit_C = value_CS[cell_C, best_P[of_C]] == best_value_P[of_C]
-        hit_C &= best_value_P[of_C] > NO_EVIDENCE
-        topic_R[cells.row_C[hit_C][::-1]] = cells.topic_C[hit_C][::-1]  # the first of equals
-    return score_R, step_R, loser_R, gainer_R
+    return score_R, step_R

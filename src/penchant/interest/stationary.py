@@ -6,7 +6,7 @@ Dirichlet-multinomial (Pólya) distribution. Given the look-back, whether a topi
 among the n engagements to expect is beta-binomial. It knows no trend, season or cadence, and takes
 every engagement for a new draw though a basket often holds a topic twice; it is a yardstick of
 migration and never recalibrated.
-Shapes: U users, T topics, W windows, N pairs of a topic and a count.
+Shapes: U users, T topics, W windows, N distinct pairs of a topic and a count, P parts of a pair.
 """
 
 import numpy as np
@@ -63,7 +63,7 @@ def _cells(count_UT: Floats, prior_T: Doubles, expected_UW: Doubles) -> tuple[Fl
     """Chance of any, and number, of the expected engagements, for each cell."""
     total_U1 = prior_T.sum() + count_UT.sum(axis=1, keepdims=True, dtype=np.float64)
     mine_UT = prior_T + count_UT
-    rest_UT = total_U1 - mine_UT
+    rest_UT = np.maximum(total_U1 - mine_UT, 1e-12)  # a single topic leaves no rest
     chance_UTW = np.empty((*count_UT.shape, expected_UW.shape[1]), dtype=np.float32)
     volume_UTW = np.empty_like(chance_UTW)
     for w, expected_U in enumerate(expected_UW.T):

@@ -13,9 +13,13 @@
     volume: known(number(1)),
     share: known((value) => `${number(2)(Math.round(value * 1000) / 10)}\u00a0%`),
     change: known((value) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${number(0)(Math.abs(value * 100))}\u00a0%`),
-    decimal: known((value) => Number(value).toFixed(2)),
-    text: (point) =>
-      echarts.format.encodeHTML((point.data && point.data.text) || "").replaceAll("\n", "<br>"),
+    times: known((value) => `×${number(3)(value)}`),
+    decimal: known((value) => Number(value).toFixed(2).replace("-", "−")),
+    // Of a point, or of the first of those at one place of an axis that has a text.
+    text: (points) => {
+      const told = [points].flat().find((point) => point.data && point.data.text);
+      return echarts.format.encodeHTML(told ? told.data.text : "").replaceAll("\n", "<br>");
+    },
   };
 
   // Replaces colour names and formatter names by what they stand for on this page.

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from planted import KINDS, seen_world
 
+from models.shops import history_of
 from penchant import columns as c
 from penchant.errors import HistoryError
 from penchant.interest.flow import forecast_flow, observed_flow
@@ -28,6 +31,32 @@ def test_most_movers_and_few_others_are_called(moved):
 def test_hardly_anybody_is_called_where_nobody_moves(name):
     _, history = seen_world(name, users=400)
     assert migrations(history, KINDS).called_U.mean() <= 0.05
+
+
+def test_nobody_is_called_because_customers_of_other_tastes_join():
+    rng = np.random.default_rng(0)
+    share_UT = rng.dirichlet(np.full(12, 0.5), size=600)
+    share_UT[300:] = rng.dirichlet(np.repeat([0.1, 3.0], [10, 2]), size=300)
+    count_UTS = rng.poisson(4 * share_UT[:, :, None], size=(600, 12, 80))
+    count_UTS[300:, :, :40] = 0
+    assert not migrations(history_of(count_UTS), KINDS).called_U.any()
+
+
+def test_several_changes_of_a_customer_add_up():
+    rng = np.random.default_rng(0)
+    share_UTS = np.full((200, 6, 96), 0.5 / 6)
+    for user in range(100):
+        for quarter, topic in enumerate(rng.permutation(6)[:4]):
+            share_UTS[user, topic, 24 * quarter : 24 * (quarter + 1)] += 0.5
+    share_UTS[100:] += 0.5 * rng.dirichlet(np.ones(6), size=100)[:, :, None]
+    history = history_of(rng.poisson(3 * share_UTS))
+    found = migrations(history, KINDS)
+    assert np.bincount(found.user_C, minlength=200)[:100].mean() > 2.5
+    for start, end in ((0, 96), (12, 60), (48, 96)):
+        flow = observed_flow(history, found, KINDS, start, end)
+        assert flow.moved_TT.sum() == pytest.approx(1)
+        truly = (np.maximum(share_UTS[:, :, start] - share_UTS[:, :, end - 1], 0)).sum() / 200
+        assert flow.moved == pytest.approx(truly, rel=0.25)
 
 
 def test_a_move_goes_where_and_when_it_was_planted(moved):
@@ -128,15 +157,27 @@ def test_a_flow_of_some_users_and_steps_is_theirs_alone(moved):
         observed_flow(history, found, KINDS, 78, 26)
 
 
-def test_a_forecast_of_stable_tastes_moves_little_and_of_movers_more():
+def test_a_flow_ahead_is_what_the_forecast_moves_from_window_to_window():
     task = Task(windows=(Window(0, 4), Window(4, 8)))
-    part = {}
-    for name in ("stable", "migrating"):
-        _, history = seen_world(name, users=300)
-        past = history.until(60)
-        forecast = GammaPoisson(half_life=8.0).fit(past, task).predict(past)
-        flow = forecast_flow(past, forecast, KINDS)
-        assert flow.forecast
-        assert flow.moved_TT.sum() == pytest.approx(1)
-        part[name] = flow.moved
-    assert part["stable"] < part["migrating"]
+    _, history = seen_world("stable", users=300)
+    past = history.until(60)
+    forecast = GammaPoisson(half_life=8.0).fit(past, task).predict(past)
+    flow = forecast_flow(forecast)
+    assert flow.forecast
+    assert (flow.start, flow.end) == (
+        forecast.dates(Window(0, 4))[0],
+        forecast.dates(Window(4, 8))[1],
+    )
+    assert flow.moved == pytest.approx(0, abs=1e-6)  # the recipe expects tastes to stay
+    turned_UTW = forecast.volume_UTW.copy()
+    turned_UTW[:, :2, 1] = 3 * turned_UTW[:, 1::-1, 1]  # the first two topics change places
+    turned = replace(forecast, volume_UTW=turned_UTW)
+    flow = forecast_flow(turned)
+    assert flow.moved > 0.01
+    before_T, after_T = (turned_UTW[:, :, w].sum(axis=0) for w in (0, 1))
+    gains = np.argmax(flow.after_T - flow.before_T)
+    assert gains == np.argmax(after_T / after_T.sum() - before_T / before_T.sum())
+    with pytest.raises(HistoryError, match="is forecast any"):
+        forecast_flow(forecast, np.array([], np.int64))
+    with pytest.raises(HistoryError, match="two windows"):
+        forecast_flow(GammaPoisson().fit(past, Task(windows=(Window(0, 4),))).predict(past))
