@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from penchant.interest.model import Recipe
+from penchant.models.arima import Arima, Spread
 from penchant.models.boosted import Boosted, FittedBoosted, WindowTrees
 from penchant.models.copurchase import Copurchase
 from penchant.models.counting import Counting
@@ -21,9 +22,19 @@ RECIPES: Mapping[str, type[Recipe]] = {
     "seasonal_naive": SeasonalNaive,
     "decayed_share": DecayedShare,
     "gamma_poisson": GammaPoisson,
+    "arima": Arima,
     "boosted": Boosted,
 }
 
-PARTS = (Context, Copurchase, Counting, FittedBoosted, Head, Rates, Tastes, WindowTrees)
-# what fitted models are made of, for loading
+PARTS = (
+    Context,
+    Copurchase,
+    Counting,
+    FittedBoosted,
+    Head,
+    Rates,
+    Spread,
+    Tastes,
+    WindowTrees,
+)  # what fitted models are made of, for loading
 TYPES: Mapping[str, type] = {kind.__name__: kind for kind in (*RECIPES.values(), *PARTS)}

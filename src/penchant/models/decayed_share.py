@@ -35,7 +35,7 @@ class DecayedShare:
 
     def fit(self, history: History, task: Task) -> Counting:
         """Tune on the outcome of one horizon earlier, then learn the head."""
-        return fit_counting(self._tuned(history, task), history, task)
+        return fit_counting(self.tuned(history, task), history, task)
 
     def share_UT(self, history: History, task: Task) -> Floats:
         """Smoothed decayed share of each topic in a user's engagements."""
@@ -50,7 +50,8 @@ class DecayedShare:
         rate_UT = rate_U[:, None] * self.share_UT(history, task)
         return rate_UT[:, :, None] * length_W
 
-    def _tuned(self, history: History, task: Task) -> "DecayedShare":
+    def tuned(self, history: History, task: Task) -> "DecayedShare":
+        """The recipe whose shares said best what came, one horizon before the cutoff."""
         cutoff = history.cutoff - task.horizon
         if not self.half_lives or cutoff < 1 or not (history.interest.step_N < cutoff).any():
             return self
