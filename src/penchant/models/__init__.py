@@ -8,6 +8,7 @@ from penchant.models.boosted import Boosted, FittedBoosted, WindowTrees
 from penchant.models.copurchase import Copurchase
 from penchant.models.counting import Counting
 from penchant.models.decayed_share import DecayedShare
+from penchant.models.ensemble import Ensemble, FittedEnsemble
 from penchant.models.features import Context
 from penchant.models.gamma_poisson import GammaPoisson, Tastes
 from penchant.models.heads import Head
@@ -24,6 +25,7 @@ RECIPES: Mapping[str, type[Recipe]] = {
     "gamma_poisson": GammaPoisson,
     "arima": Arima,
     "boosted": Boosted,
+    "ensemble": Ensemble,
 }
 
 PARTS = (
@@ -31,6 +33,7 @@ PARTS = (
     Copurchase,
     Counting,
     FittedBoosted,
+    FittedEnsemble,
     Head,
     Rates,
     Spread,
