@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from penchant.interest.model import Recipe
 from penchant.models.arima import Arima, Spread
 from penchant.models.boosted import Boosted, FittedBoosted, WindowTrees
+from penchant.models.calibrated import Calibrated, FittedCalibrated
 from penchant.models.copurchase import Copurchase
 from penchant.models.counting import Counting
 from penchant.models.decayed_share import DecayedShare
@@ -26,6 +27,7 @@ RECIPES: Mapping[str, type[Recipe]] = {
     "arima": Arima,
     "boosted": Boosted,
     "ensemble": Ensemble,
+    "calibrated": Calibrated,
 }
 
 PARTS = (
@@ -33,6 +35,7 @@ PARTS = (
     Copurchase,
     Counting,
     FittedBoosted,
+    FittedCalibrated,
     FittedEnsemble,
     Head,
     Rates,
