@@ -16,6 +16,9 @@ from penchant.interest.drift import Cohort, Drift
 EVERYBODY = "all customers"
 EDGE = {"borderWidth": 1, "borderColor": "$surface"}  # of a square
 LABELLED = 16  # columns, up to which the squares have room for their number
+PALEST = (
+    0.5  # similarity; the scale reaches at least so far down, so that little drift looks little
+)
 
 
 def drift_chart(found: Drift) -> Chart:
@@ -25,7 +28,7 @@ def drift_chart(found: Drift) -> Chart:
     unit = found.unit
     names = [_name(cohort) for cohort in cohorts]
     columns = [str(p + 1) for p in range(len(found.everybody.similarity_P))]
-    lowest = max(0.0, min(0.9, math.floor(float(np.nanmin(values, initial=1.0)) * 10) / 10))
+    lowest = max(0.0, min(PALEST, math.floor(float(np.nanmin(values, initial=1.0)) * 10) / 10))
     option = canvas(
         tooltip=tooltip("item"),
         grid={"left": 20, "right": 16, "top": 8, "bottom": 76, "containLabel": True},
@@ -41,8 +44,9 @@ def drift_chart(found: Drift) -> Chart:
         f"How like their first {unit} customers still are",
         f"Each row is the customers who first came in one month, each column a {unit} ({length}) "
         f"of their own time, and a square the similarity of what they want then to their first "
-        f"{unit}, corrected for the chance in small baskets: 100 % is unchanged, and two different "
-        f"customers are {alike} alike. Squares of too few customers are empty.",
+        f"{unit}, corrected for the chance in small baskets: 100 % is unchanged, a little more is "
+        f"chance, and two different customers are {alike} alike. Squares of too few customers are "
+        "empty.",
         option,
         (
             Column("First came"),

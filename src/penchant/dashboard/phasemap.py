@@ -75,7 +75,12 @@ def phase_map(history: History, kinds: Sequence[str], life: TopicPhases) -> Char
         ],
     )
     few = len(history.interest.topics_T) - len(names)
-    left_out = f" {numbers.several(few, 'topic')} with fewer events are left out." if few else ""
+    left_out = (
+        f" Left out: {numbers.several(few, 'topic')} with fewer than {LEAST_EVENTS} events in both "
+        "quarters together."
+        if few
+        else ""
+    )
     return Chart(
         "phases",
         "The map of topics",
