@@ -153,3 +153,18 @@ def test_rhythm_tells_what_a_customer_is_due_to_want(moving):
     assert "next due" in run("rhythm", "-c", moving, "--customer", "u000").output
     assert due == [] or min(due) > "2021"
     assert "1 of " in run("rhythm", "-c", moving, "--customer", "u000", "--top", "1").output
+
+
+def test_a_shop_in_which_nobody_moves_says_so(tmp_path):
+    world = WORLDS["stable"](Shop(users=60, topics=6, steps=30))
+    (tmp_path / "penchant.toml").write_text(SETTINGS.replace('people = "people.parquet"', ""))
+    pq.write_table(world.log.events, tmp_path / "events.parquet")
+    pq.write_table(world.log.catalog, tmp_path / "catalog.parquet")
+    config = tmp_path / "penchant.toml"
+    told("ingest", "-c", config)
+    printed = run("migrate", "-c", config).output
+    assert "Of 60 customers none changed" in printed
+    assert "penchant fit" in printed
+    refused = run("migrate", "-c", config, "--segment", "role")
+    assert refused.exit_code == 2
+    assert "No attributes of customers are known" in refused.output

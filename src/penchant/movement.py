@@ -212,15 +212,14 @@ def successions(
     bond = learn_bond(GammaPoisson(), history, task) if earlier else 0.0
     ahead = succession(history.only(row_U), forecast.only(row_U), task.target, bond)
     regular = _regular(history, task, row_U)
-    tables = [ahead.top(CANDIDATES, window) for window in task.windows]
     rows = [
         row
-        for table in tables
-        for row in _with_order(ahead, table)
+        for window in task.windows
+        for row in _with_order(ahead, ahead.top(CANDIDATES, window))
         if (row[c.USER], row[c.FROM]) in regular
     ]
-    kept = _each_topic_once(rows)
-    return sorted(kept, key=lambda row: [str(u) for u in ahead.forecast.users_U].index(row[c.USER]))
+    place = {user: row for row, user in enumerate(ahead.forecast.users_U.tolist())}
+    return sorted(_each_topic_once(rows), key=lambda row: place[row[c.USER]])
 
 
 def _regular(history: History, task: Task, row_U: Rows) -> set[tuple[str, str]]:

@@ -54,11 +54,14 @@ def migrate(
 def _print(shown: dict[str, Any], step: str, top: int) -> None:
     """Print what was found, then the flows, the segments and the customers asked for."""
     changed, customers = shown["changed"], shown["customers"]
-    say(
-        f"{changed:,} of {customers:,} customers changed what they engage in, by "
-        f"{shown['changes']:,} changes, of which on average at most {100 * shown['rate']:g}% are "
-        "false."
-    )
+    if changed:
+        say(
+            f"{changed:,} of {customers:,} customers changed what they engage in, by "
+            f"{shown['changes']:,} changes, of which on average at most {100 * shown['rate']:g}% "
+            "are false."
+        )
+    else:
+        say(f"Of {customers:,} customers none changed by more than a small basket's chance.")
     rows = [[row[c.TOPIC], row["entered"], row["left"]] for row in shown["topics"][:top]]
     if rows:
         names = ("topic", "changes that took it up", "that left it")
