@@ -11,14 +11,14 @@ from typing import Any
 
 import ibis
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from penchant import columns as c
 from penchant.errors import DataError, suggest
-from penchant.interest.flow import Flow, forecast_flow, observed_flow, period_flows
+from penchant.interest.counts import Flags, Integers
+from penchant.interest.flow import FLOW_SCHEMA, Flow, forecast_flow, observed_flow, period_flows
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.migration import RATE, Migrations, migrations
@@ -37,7 +37,7 @@ QUARTERS = 4  # periods of a year
 UNKNOWN = "not known"
 BEFORE = "before"  # P(the topic entered comes before the one left, if either comes)
 
-Rows = npt.NDArray[np.int64]
+Rows = Integers
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,14 @@ def _history_and_forecast(workspace: Workspace) -> tuple[History, Forecast | Non
 def write_movement(workspace: Workspace, history: History, found: Migrations) -> dict[str, Any]:
     """Keep every move and the flows of every quarter in the workspace; returns the paths."""
     moves, flows = (workspace.folder / f"{name}.parquet" for name in ("migrations", "flows"))
-    pq.write_table(found.to_table(), moves)
     steps = max(1, workspace.task.step.per_year // QUARTERS)
     periods = period_flows(history, found, workspace.task.target, steps)
-    if periods:
-        pq.write_table(pa.concat_tables([flow.to_table() for flow in periods]), flows)
-    return {"moves": moves, "flows": flows if periods else None}
+    tables = [flow.to_table() for flow in periods] or [FLOW_SCHEMA.empty_table()]
+    for path, table in ((moves, found.to_table()), (flows, pa.concat_tables(tables))):
+        partial = path.with_suffix(".parquet.partial")  # what was there stays until it is whole
+        pq.write_table(table, partial)
+        partial.replace(path)
+    return {"moves": moves, "flows": flows}
 
 
 def recent_flow(history: History, found: Migrations, task: Task, row_U: Rows | None = None) -> Flow:
@@ -188,7 +190,7 @@ def _check_attribute(history: History, column: str) -> pa.Table:
     return people
 
 
-def _active_U(history: History, task: Task) -> npt.NDArray[np.bool_]:
+def _active_U(history: History, task: Task) -> Flags:
     """Whether each user had an engagement in the last year."""
     count_UT = history.interest.count_UT(task.target, recent_start(history), history.cutoff)
     return count_UT.sum(axis=1) > 0

@@ -3,15 +3,13 @@
 Shapes: T topics, P periods, C changes, N topics that moved in a change.
 """
 
-from datetime import date, timedelta
-
 import numpy as np
 
 from penchant.dashboard import numbers
 from penchant.dashboard.block import Column, Form, Leaf, Notes, Section, Table, Tile, Tiles
 from penchant.dashboard.chord import chord
 from penchant.dashboard.drift import drift_chart
-from penchant.dashboard.sankey import between_groups, sankey
+from penchant.dashboard.sankey import between_groups, period, sankey
 from penchant.interest.drift import drift
 from penchant.interest.flow import Flow, forecast_flow, observed_flow
 from penchant.interest.forecast import Forecast
@@ -76,7 +74,6 @@ def _tiles(
 ) -> tuple[Tile, ...]:
     called, users = int(found.called_U.sum()), len(found.users_U)
     movers = numbers.several(changed, "customer")
-    since, last = (numbers.day(day) for day in (observed.start, _last(observed)))
     tiles = (
         Tile(
             "Customers who changed",
@@ -91,7 +88,7 @@ def _tiles(
         Tile(
             "Interest moved",
             numbers.share(observed.moved),
-            f"of all, to another topic, by {movers}, {since} to {last}",
+            f"of all, to another topic, by {movers}, {period(observed)}",
         ),
     )
     if expected is None:
@@ -99,14 +96,10 @@ def _tiles(
     ahead = Tile(
         "Forecast to move",
         numbers.share(expected.moved),
-        f"of all, from the first window to the last, by {numbers.day(_last(expected))}; not only "
-        "what would be called a change",
+        f"of all, from the first window to the last, {period(expected)}; not only what would be "
+        "called a change",
     )
     return (*tiles, ahead)
-
-
-def _last(flow: Flow) -> date:
-    return flow.end - timedelta(days=1)
 
 
 def _groups(history: History) -> Names | None:

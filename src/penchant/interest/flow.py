@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from penchant import columns as c
 from penchant.errors import HistoryError
-from penchant.interest.counts import Doubles
+from penchant.interest.counts import Doubles, Integers
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.interest import Interest, Names
 from penchant.interest.migration import Migrations
 
-Rows = npt.NDArray[np.int64]
+Rows = Integers
 
 FLOW_SCHEMA = pa.schema(
     [

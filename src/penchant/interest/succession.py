@@ -25,7 +25,7 @@ from scipy.optimize import minimize_scalar
 
 from penchant import columns as c
 from penchant.errors import HistoryError
-from penchant.interest.counts import Doubles
+from penchant.interest.counts import Doubles, Flags, Integers
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.model import Recipe
@@ -33,8 +33,7 @@ from penchant.interest.outcome import Outcome, outcome
 from penchant.interest.stationary import lookback
 from penchant.interest.task import Task, Window
 
-Flags = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.int64]
+Rows = Integers
 
 MOST_CHANCE = 1 - 1e-6  # so that every hazard is finite
 MOST_BOND = 5.0
