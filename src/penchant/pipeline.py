@@ -30,7 +30,7 @@ from penchant.interest.forecast import Forecast, write_forecasts
 from penchant.interest.history import History, build_history
 from penchant.interest.model import Model, Recipe, predict_blocks
 from penchant.interest.topics import Topics, choose_topics
-from penchant.models import RECIPES, TYPES
+from penchant.models import RECIPES, TYPES, USUAL
 from penchant.settings import FILE, TopicSettings
 from penchant.workspace import Workspace
 
@@ -153,7 +153,7 @@ def fit(workspace: Workspace, name: str, history: History) -> Named:
 
 def saved_model(workspace: Workspace) -> tuple[Named, Topics]:
     """The model that `fit` saved, and its topics."""
-    model, topics = load_model(workspace.model_folder, {**TYPES, Named.__name__: Named})
+    model, topics = load_model(workspace.model_folder, TYPES, {Named.__name__: Named})
     assert isinstance(model, Named)
     return model, topics
 
@@ -189,7 +189,7 @@ def run_backtest(
     The topics are chosen again, by what was known at the first cutoff.
     """
     asked = workspace.settings.backtest
-    recipes = {name: recipe_named(name) for name in names or asked.models or tuple(RECIPES)}
+    recipes = {name: recipe_named(name) for name in names or asked.models or USUAL}
     chosen = possible_cutoffs(history, workspace.task, cutoffs or asked.cutoffs)
     first = history.interest.step.start(history.interest.origin + chosen[0])
     topics = store_topics(workspace.store(), workspace.settings.topics, first)

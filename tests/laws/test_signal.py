@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from laws.trial import TASK, quick, world_history
+from laws.trial import TASK, whole, world_history
 from penchant.data.worlds import Shop
 from penchant.interest import counts
 from penchant.interest.model import make_forecast
@@ -44,7 +44,7 @@ def losses(name, world):
     if name == "uniform guess":
         forecast = uniform_guess(past)
     else:
-        forecast = quick(name).fit(past, TASK).predict(past)
+        forecast = whole(name).fit(past, TASK).predict(past)
     count_UTW = outcome(history, past.interest.users_U, CUTOFF, TASK).count_UTW
     chance_UTW = np.clip(forecast.chance_UTW.astype(float), 1e-6, 1 - 1e-6)
     log_loss = -np.log(np.where(count_UTW > 0, chance_UTW, 1 - chance_UTW)).mean()

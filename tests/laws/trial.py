@@ -1,6 +1,6 @@
 """What the laws are tried on: every recipe at a quick setting, and small shops."""
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from functools import cache
 
 import ibis
@@ -23,9 +23,17 @@ ARRAYS = ("chance_UTW", "volume_UTW", "topic_shock_W", "user_shock_W")
 
 
 def quick(name: str) -> Recipe:
+    """A recipe on one thread, its network trained once through."""
+    recipe = whole(name)
+    if "training" in {field.name for field in fields(recipe)}:
+        return replace(recipe, training=replace(recipe.training, passes=1, cutoffs=3))
+    return recipe
+
+
+def whole(name: str) -> Recipe:
     """A recipe as it comes, on one thread."""
     recipe = RECIPES[name]()
-    if is_dataclass(recipe) and "threads" in {field.name for field in fields(recipe)}:
+    if "threads" in {field.name for field in fields(recipe)}:
         return replace(recipe, threads=1)
     return recipe
 

@@ -67,8 +67,8 @@ def to_tree(value: Any, arrays: Arrays, at: str = "model") -> Any:
     raise TypeError(f"{at} is a {type(value).__name__}, which has no place in an artefact")
 
 
-def from_tree(tree: Any, arrays: Arrays, types: Types) -> Any:
-    """Rebuild a value from its JSON and arrays; `types` names every dataclass it may hold."""
+def from_tree(tree: Any, arrays: Arrays, *types: Types) -> Any:
+    """Rebuild a value from its JSON and arrays; `types` name every dataclass it may hold."""
     if not isinstance(tree, dict):
         return tree
     match tree:
@@ -79,13 +79,13 @@ def from_tree(tree: Any, arrays: Arrays, types: Types) -> Any:
         case {"array": key}:
             return arrays[key]
         case {"tuple": parts}:
-            return tuple(from_tree(part, arrays, types) for part in parts)
+            return tuple(from_tree(part, arrays, *types) for part in parts)
         case {"type": name, "value": value}:
-            return _type_of(name, types)(value)
+            return _type_of(name, *types)(value)
         case {"type": name, "fields": parts}:
-            built = {key: from_tree(part, arrays, types) for key, part in parts.items()}
+            built = {key: from_tree(part, arrays, *types) for key, part in parts.items()}
             try:
-                return _type_of(name, types)(**built)
+                return _type_of(name, *types)(**built)
             except TypeError as error:
                 raise ArtefactError(
                     f"'{name}' was saved by another version of penchant ({error}). Fit it again."
@@ -93,11 +93,12 @@ def from_tree(tree: Any, arrays: Arrays, types: Types) -> Any:
     raise ArtefactError(f"Not a part of an artefact: {sorted(tree)}.")
 
 
-def _type_of(name: str, types: Types) -> type:
-    known = {**_OWN_TYPES, **types}
-    if name not in known:
-        raise RecipeError(f"There is no '{name}'. {suggest(name, known)}")
-    return known[name]
+def _type_of(name: str, *types: Types) -> type:
+    for known in (_OWN_TYPES, *types):
+        if name in known:
+            return known[name]
+    names = [name for known in (_OWN_TYPES, *types) for name in known]
+    raise RecipeError(f"There is no '{name}'. {suggest(name, names)}")
 
 
 def save_model(model: Model, topics: Topics, folder: Path) -> None:
@@ -124,7 +125,7 @@ def save_model(model: Model, topics: Topics, folder: Path) -> None:
         partial.replace(folder / name)
 
 
-def load_model(folder: Path, types: Types) -> tuple[Model, Topics]:
+def load_model(folder: Path, *types: Types) -> tuple[Model, Topics]:
     """Read a model and its topics, checking every hash."""
     files = _checked_files(folder)
     arrays: Arrays = load(files["arrays.safetensors"])
@@ -137,7 +138,7 @@ def load_model(folder: Path, types: Types) -> tuple[Model, Topics]:
         content["level"],
         pq.read_table(pa.BufferReader(files["words.parquet"])),
     )
-    return from_tree(content["model"], arrays, types), topics
+    return from_tree(content["model"], arrays, *types), topics
 
 
 def _checked_files(folder: Path) -> dict[str, bytes]:

@@ -1,46 +1,82 @@
 """One family of models a file; the table below names them all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
 
-from penchant.interest.model import Recipe
-from penchant.models.arima import Arima, Spread
-from penchant.models.boosted import Boosted, FittedBoosted, WindowTrees
-from penchant.models.calibrated import Calibrated, FittedCalibrated
-from penchant.models.copurchase import Copurchase
-from penchant.models.counting import Counting
-from penchant.models.decayed_share import DecayedShare
-from penchant.models.ensemble import Ensemble, FittedEnsemble
-from penchant.models.features import Context
-from penchant.models.gamma_poisson import GammaPoisson, Tastes
-from penchant.models.heads import Head
-from penchant.models.naive import LastWindow, SeasonalNaive
-from penchant.models.popularity import Popularity, RecentPopularity
-from penchant.models.rates import Rates
+from penchant.errors import RecipeError
 
-RECIPES: Mapping[str, type[Recipe]] = {
-    "popularity": Popularity,
-    "recent_popularity": RecentPopularity,
-    "last_window": LastWindow,
-    "seasonal_naive": SeasonalNaive,
-    "decayed_share": DecayedShare,
-    "gamma_poisson": GammaPoisson,
-    "arima": Arima,
-    "boosted": Boosted,
-    "ensemble": Ensemble,
-    "calibrated": Calibrated,
-}
 
-PARTS = (
-    Context,
-    Copurchase,
-    Counting,
-    FittedBoosted,
-    FittedCalibrated,
-    FittedEnsemble,
-    Head,
-    Rates,
-    Spread,
-    Tastes,
-    WindowTrees,
+class Families(Mapping[str, Any]):
+    """Classes by name, each imported when it is first asked for: some need PyTorch."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places  # name -> module.Class
+
+    def __getitem__(self, name: str) -> Any:
+        module, kind = self._places[name].split(".")
+        try:
+            return getattr(import_module(f"penchant.models.{module}"), kind)
+        except ModuleNotFoundError as error:
+            raise RecipeError(
+                f"'{name}' needs the package {error.name}, which isn't installed. "
+                "Run: pip install 'penchant[networks]'."
+            ) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where the classes stand, as `module.Class`."""
+        return tuple(self._places.values())
+
+
+RECIPES = Families(
+    {
+        "popularity": "popularity.Popularity",
+        "recent_popularity": "popularity.RecentPopularity",
+        "last_window": "naive.LastWindow",
+        "seasonal_naive": "naive.SeasonalNaive",
+        "decayed_share": "decayed_share.DecayedShare",
+        "gamma_poisson": "gamma_poisson.GammaPoisson",
+        "arima": "arima.Arima",
+        "boosted": "boosted.Boosted",
+        "recurrent": "recurrent.Recurrent",
+        "ensemble": "ensemble.Ensemble",
+        "calibrated": "calibrated.Calibrated",
+    }
+)
+USUAL = (
+    "popularity",
+    "recent_popularity",
+    "last_window",
+    "seasonal_naive",
+    "decayed_share",
+    "gamma_poisson",
+    "arima",
+    "boosted",
+)  # what a backtest tries when it isn't told: one of each that costs little
+
+_PARTS = (
+    "arima.Spread",
+    "boosted.FittedBoosted",
+    "boosted.WindowTrees",
+    "calibrated.FittedCalibrated",
+    "copurchase.Copurchase",
+    "counting.Counting",
+    "ensemble.FittedEnsemble",
+    "features.Context",
+    "forecaster.FittedNetwork",
+    "gamma_poisson.Tastes",
+    "heads.Head",
+    "network.Shape",
+    "network.Tensors",
+    "panel.Scaling",
+    "rates.Rates",
+    "training.Training",
 )  # what fitted models are made of, for loading
-TYPES: Mapping[str, type] = {kind.__name__: kind for kind in (*RECIPES.values(), *PARTS)}
+TYPES = Families({place.split(".")[1]: place for place in (*RECIPES.places, *_PARTS)})

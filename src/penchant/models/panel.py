@@ -1,0 +1,160 @@
+"""What a network reads: the same users at several cutoffs, with every cell's features on one scale.
+
+A snapshot is one cutoff: features of every cell of the panel's users, those of each topic that
+depend on the window, and, while training, what came. Features are those of the boosted trees
+without codes of topics and attributes, which a network can't read as numbers.
+Shapes: U users, T topics, S steps, W windows, F features, N cells.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from penchant.interest.counts import Flags
+from penchant.interest.history import History
+from penchant.interest.interest import Floats
+from penchant.interest.outcome import outcome
+from penchant.interest.task import Task
+from penchant.models.dense import dense, user_blocks
+from penchant.models.features import Context, feature_table, look_columns
+from penchant.models.sampling import Look, matrix
+
+Halves = npt.NDArray[np.float16]
+CODES = ("topic_code", "topic_parent", "user_attribute_")  # starts of names that are no amounts
+HEAVY = 12.0  # spreads: a feature that reaches farther is squashed
+FARTHEST = 5.0  # spreads: farther values are cut
+SCALE_USERS = 200  # of each cutoff, who tell the scale
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How features come to a mean of 0 and a spread of 1; heavy tails by their logarithm first."""
+
+    heavy_F: Flags
+    missing_F: Flags  # features that can be unknown, which get a column that says so
+    mean_F: Floats
+    spread_F: Floats
+
+    @property
+    def width(self) -> int:
+        """Columns after scaling."""
+        return len(self.mean_F) + int(self.missing_F.sum())
+
+    def __call__(self, raw_NF: Floats) -> Halves:
+        """Scale features of cells; unknown ones become the mean."""
+        missing_NF = np.isnan(raw_NF[:, self.missing_F])
+        scaled_NF = _squashed(raw_NF, self.heavy_F)
+        scaled_NF -= self.mean_F
+        scaled_NF /= self.spread_F
+        np.clip(scaled_NF, -FARTHEST, FARTHEST, out=scaled_NF)
+        np.nan_to_num(scaled_NF, copy=False)
+        return np.concatenate([scaled_NF, missing_NF], axis=1).astype(np.float16)
+
+
+def _squashed(raw_NF: Floats, heavy_F: Flags) -> Floats:
+    out_NF = raw_NF.copy()
+    heavy_NF = out_NF[:, heavy_F]
+    out_NF[:, heavy_F] = np.sign(heavy_NF) * np.log1p(np.abs(heavy_NF))
+    return out_NF
+
+
+def learn_scaling(raw_NF: Floats) -> Scaling:
+    """Learn the scale of features from some cells."""
+    missing_F = np.isnan(raw_NF).any(axis=0)
+    known_NF = np.ma.masked_invalid(raw_NF)
+    heavy_F = np.abs(known_NF).max(axis=0).filled(0) > HEAVY * (known_NF.std(axis=0).filled(0))
+    squashed_NF = np.ma.masked_invalid(_squashed(raw_NF, heavy_F))
+    mean_F = squashed_NF.mean(axis=0).filled(0).astype(np.float32)
+    spread_F = squashed_NF.std(axis=0).filled(0).astype(np.float32)
+    return Scaling(
+        np.asarray(heavy_F), np.asarray(missing_F), mean_F, np.where(spread_F > 1e-6, spread_F, 1)
+    )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One cutoff of a panel."""
+
+    cutoff: int
+    feature_UTF: Halves
+    ever_UT: Flags  # cells with a past
+    count_UTW: Floats  # what came; zero where it isn't known
+    passed_W: Flags  # windows whose outcome is known
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Users at several cutoffs, the latest first."""
+
+    history: History  # of these users only, up to the cutoff of the fit
+    snapshots: tuple[Snapshot, ...]
+
+
+def cell_features(
+    block: History, context: Context, task: Task, extras: list[dict[str, Floats]]
+) -> tuple[Floats, Flags]:
+    """Raw features of every cell of a block of users, `NF`, and which cells have a past, `UT`."""
+    laid = dense(block, task.target)
+    users, topics, _ = laid.shape
+    cell_N = np.arange(users * topics)
+    columns = {
+        name: value_N
+        for name, value_N in feature_table(block, laid, context, cell_N).items()
+        if not name.startswith(CODES)
+    }
+    windowed = {f"{w}_{k}": v_T for w, extra in enumerate(extras) for k, v_T in extra.items()}
+    return matrix(columns, windowed, cell_N % topics), laid.ever_UT
+
+
+def panel_of(
+    history: History, looks: Iterable[Look], task: Task, most_users: int, seed: int
+) -> tuple[Panel, Scaling]:
+    """Lay out at most `most_users` users of a history at each look, and learn the scale."""
+    looks = tuple(looks)
+    users = len(history.interest.users_U)
+    rng = np.random.default_rng(seed)
+    row_U = np.sort(rng.permutation(users)[:most_users])
+    extras = [look_columns(look.past, look.context, task) for look in looks]
+    few_U = row_U[:: max(1, len(row_U) // SCALE_USERS)]
+    samples = [
+        cell_features(look.past.only(few_U), look.context, task, extra)[0]
+        for look, extra in zip(looks, extras, strict=True)
+    ]
+    scaling = learn_scaling(np.concatenate(samples))
+    snapshots = tuple(
+        _snapshot(history, look, task, row_U, (extra, scaling))
+        for look, extra in zip(looks, extras, strict=True)
+    )
+    return Panel(history.only(row_U), snapshots), scaling
+
+
+def _snapshot(
+    history: History,
+    look: Look,
+    task: Task,
+    row_U: npt.NDArray[np.int64],
+    read: tuple[list[dict[str, Floats]], Scaling],
+) -> Snapshot:
+    extras, scaling = read
+    past = look.past.only(row_U)
+    topics = past.interest.shape[1]
+    parts = []
+    for block in user_blocks(past):
+        raw_NF, ever_UT = cell_features(block, look.context, task, extras)
+        parts.append((scaling(raw_NF).reshape(-1, topics, scaling.width), ever_UT))
+    passed_W = np.isin(np.arange(len(task.windows)), look.passed)
+    count_UTW = np.zeros((len(row_U), topics, len(task.windows)), dtype=np.float32)
+    asked = Task(
+        windows=tuple(task.windows[w] for w in look.passed), target=task.target, step=task.step
+    )
+    came = outcome(history, past.interest.users_U, past.cutoff, asked)
+    count_UTW[:, :, passed_W] = came.count_UTW
+    return Snapshot(
+        past.cutoff,
+        np.concatenate([feature for feature, _ in parts]),
+        np.concatenate([ever for _, ever in parts]),
+        count_UTW,
+        passed_W,
+    )

@@ -1,0 +1,232 @@
+"""The training loop of every network: warm up, cool down, average, stop early, carry on.
+
+Weights are averaged along the way (an exponential moving average); after each pass the averaged
+network is tried on what was held out, and the best one is kept. A pass that is done is never done
+again where checkpoints are kept. Under `torchrun` each process takes its share of every pass and
+gradients are averaged; on a GPU the forward pass runs in bf16.
+Sources: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019); Izmailov et al.,
+"Averaging weights leads to wider optima and better generalization" (2018).
+"""
+
+import logging
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from penchant.models.checkpoint import Checkpoint, Kept
+
+Loss = Callable[[nn.Module, Any], Tensor]  # of a network and a batch
+Pass = Callable[[int], Iterable[Any]]  # the batches of a pass
+logger = logging.getLogger(__name__)
+AVERAGED = 0.98  # of the average that a step keeps
+MOST_GRADIENT = 1.0  # norm
+WARM = 0.1  # share of the steps in which the learning rate rises
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a network is trained."""
+
+    passes: int = 6  # over the training users, at most
+    patience: int = 2  # passes without a better held-out loss, after which it stops
+    batch_users: int = 16
+    learning_rate: float = 3e-3  # at its highest
+    weight_decay: float = 0.01
+    most_users: int = 3000  # trained on and held out
+    held_out: float = 0.1  # share of users, whose loss at the latest cutoff tells when to stop
+    cutoffs: int = 6  # training cutoffs for each window
+    spacing: int = 4  # steps between them
+    least_cutoff: int = 12  # steps a training cutoff should have before it
+    warm_share: float = 0.6  # of cells with a past, drawn in a pass
+    cold_share: float = 0.1  # of cells without one
+    threads: int = 1  # of PyTorch; beside other load two are slower than one
+    seed: int = 0
+    checkpoints: str = ""  # folder; none: nothing is kept
+
+
+def train(
+    net: nn.Module,
+    loss: Loss,
+    batches: Pass,
+    size: int,
+    held_out: Callable[[nn.Module], float] | None,
+    settings: Training,
+) -> list[float]:
+    """Train a network in place; returns its held-out loss after each pass.
+
+    A pass has `size` batches. Without `held_out` the average after the last pass is kept.
+    """
+    with processes() as (rank, world), seeded(settings.seed, settings.threads):
+        device = device_of(rank)
+        net.to(device)
+        course = Course.begin(net, settings, max(1, size // world), device)
+        about = replace(settings, checkpoints="")
+        kept = Checkpoint.at(settings.checkpoints, net, f"{about} {size}")
+        course.restore(kept.read())
+        wrapped = DistributedDataParallel(net) if world > 1 else net
+        while course.goes_on(settings):
+            torch.manual_seed((settings.seed + 1) * 1000 + len(course.losses))
+            share = islice(batches(len(course.losses)), rank, size // world * world or None, world)
+            mean = course.go_through(wrapped, loss, share)
+            course.look(held_out)
+            said = "pass %d of %d: loss %.5f, held out %.5f"
+            logger.info(said, len(course.losses), settings.passes, mean, course.losses[-1])
+            if rank == 0:
+                kept.write(course.state())
+        net.load_state_dict(course.best)
+        net.to("cpu").eval()
+        return course.losses
+
+
+@dataclass
+class Course:
+    """How far a training has come: the network, its average, and the best average so far."""
+
+    net: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    device: torch.device
+    average: dict[str, Tensor]
+    best: dict[str, Tensor]
+    losses: list[float]  # held out, after each pass
+
+    @classmethod
+    def begin(cls, net: nn.Module, settings: Training, size: int, device: torch.device) -> "Course":
+        """Start anew."""
+        learned = [p for p in net.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in learned if p.ndim > 1], "weight_decay": settings.weight_decay},
+            {"params": [p for p in learned if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
+        steps = max(2, size * settings.passes)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: rate(at / steps))
+        return cls(net, optimizer, schedule, device, copy_of(net), copy_of(net), [])
+
+    def goes_on(self, settings: Training) -> bool:
+        """Whether another pass may help."""
+        since_best = (
+            len(self.losses)
+            - 1
+            - min(range(len(self.losses)), key=self.losses.__getitem__, default=-1)
+        )
+        return len(self.losses) < settings.passes and since_best < settings.patience
+
+    def go_through(self, net: nn.Module, loss: Loss, batches: Iterable[Any]) -> float:
+        """Learn from the batches of a pass; returns their mean loss."""
+        net.train()
+        total, steps = 0.0, 0
+        for batch in batches:
+            with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+                value = loss(net, batch.to(self.device))
+            self.optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(value)
+            nn.utils.clip_grad_norm_(net.parameters(), MOST_GRADIENT)
+            self.optimizer.step()
+            self.schedule.step()
+            self.keep_average()
+            total, steps = total + value.item(), steps + 1
+        return total / max(1, steps)
+
+    @torch.no_grad()
+    def keep_average(self) -> None:
+        """Move the average towards the weights of now."""
+        for name, value in self.net.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - AVERAGED)
+            else:
+                self.average[name].copy_(value)
+
+    @torch.no_grad()
+    def look(self, held_out: Callable[[nn.Module], float] | None) -> None:
+        """Try the average on what was held out, and keep it if it is the best so far."""
+        now = copy_of(self.net)
+        self.net.load_state_dict(self.average)
+        self.net.eval()
+        found = -len(self.losses) if held_out is None else held_out(self.net)
+        if not self.losses or found < min(self.losses):
+            self.best = copy_of(self.net)
+        self.losses.append(float(found))
+        self.net.load_state_dict(now)
+
+    def state(self) -> Kept:
+        """What a checkpoint keeps."""
+        tensors = {f"net.{k}": v for k, v in self.net.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        for place, parts in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{place}.{k}": torch.as_tensor(v) for k, v in parts.items()}
+        return Kept(tensors, tuple(self.losses), self.schedule.last_epoch)
+
+    def restore(self, kept: Kept | None) -> None:
+        """Carry on where a checkpoint stopped."""
+        if kept is None:
+            return
+        self.net.load_state_dict(kept.part("net"))
+        self.average, self.best = kept.part("average"), kept.part("best")
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in kept.part("optimizer").items():
+            place, key = name.split(".", 1)
+            moments.setdefault(int(place), {})[key] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        self.losses = list(kept.losses)
+        self.schedule.last_epoch = kept.steps - 1
+        self.schedule.step()
+
+
+def copy_of(net: nn.Module) -> dict[str, Tensor]:
+    """A copy of a network's weights."""
+    return {name: value.detach().clone() for name, value in net.state_dict().items()}
+
+
+def rate(done: float) -> float:
+    """Share of the highest learning rate when a share of the steps is done: up, then a cosine."""
+    if done < WARM:
+        return max(0.05, done / WARM)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - WARM) / (1 - WARM)))) + 1e-3
+
+
+def device_of(rank: int) -> torch.device:
+    """A GPU of its own where there is one, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", rank % torch.cuda.device_count())
+    return torch.device("cpu")
+
+
+@contextmanager
+def processes() -> Iterator[tuple[int, int]]:
+    """Place of this process and their number, joined where `torchrun` started several."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield 0, 1
+        return
+    joined = dist.is_initialized()
+    if not joined:
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield dist.get_rank(), world
+    finally:
+        if not joined:
+            dist.destroy_process_group()
+
+
+@contextmanager
+def seeded(seed: int, threads: int) -> Iterator[None]:
+    """A seed and a number of threads that last as long as the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
