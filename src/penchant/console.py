@@ -4,6 +4,7 @@ Results go to standard output, everything else to standard error, so that `--jso
 """
 
 import json
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,14 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from penchant.errors import DataError, PenchantError
@@ -96,7 +104,8 @@ def written(value: Any) -> str:
 def progress(what: str, total: int | None = None) -> Iterator[Progress]:
     """Show a bar on standard error, with one task added; it vanishes when done.
 
-    Where standard error is no terminal there is none.
+    What the library logs meanwhile stands beside the task's name. Where standard error is no
+    terminal there is no bar.
     """
     shown = Progress(
         TextColumn("{task.description}", markup=False),
@@ -107,6 +116,26 @@ def progress(what: str, total: int | None = None) -> Iterator[Progress]:
         transient=True,
         disable=not aside.is_terminal,
     )
+    logger = logging.getLogger("penchant")
     with shown:
-        shown.add_task(what, total=total)
-        yield shown
+        beside = Beside(shown, shown.add_task(what, total=total), what)
+        level = logger.level
+        logger.addHandler(beside)
+        logger.setLevel(logging.INFO)
+        try:
+            yield shown
+        finally:
+            logger.removeHandler(beside)
+            logger.setLevel(level)
+
+
+class Beside(logging.Handler):
+    """Puts what is logged beside the name of a task."""
+
+    def __init__(self, shown: Progress, task: TaskID, what: str) -> None:
+        super().__init__(logging.INFO)
+        self._shown, self._task, self._what = shown, task, what
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a message."""
+        self._shown.update(self._task, description=f"{self._what}: {record.getMessage()}")

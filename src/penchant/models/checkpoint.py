@@ -25,7 +25,7 @@ class Kept:
 
     tensors: dict[str, Tensor]  # of the network, its averages and the optimiser, by prefix
     losses: tuple[float, ...]  # held out, after each pass
-    steps: int  # taken by the learning rate
+    steps: int  # taken
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """The tensors of a prefix, named without it."""

@@ -22,7 +22,7 @@ from penchant.models.panel import Scaling, cell_features, panel_of
 from penchant.models.sampling import earlier_looks
 from penchant.models.training import seeded
 
-CELLS_AT_ONCE = 200_000  # about 300 MB with features
+CELLS_AT_ONCE = 60_000  # small enough for caches
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def forecast_cells(net: Network, history: History, model: FittedNetwork) -> tupl
                 torch.zeros_like(user_N),
                 user_N,
                 torch.arange(topics).repeat(users),
-                torch.from_numpy(model.scaling(raw_NF)).float(),
+                torch.from_numpy(model.scaling(raw_NF)),
                 nothing_NW,
                 nothing_NW,
             )

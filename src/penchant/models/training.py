@@ -73,13 +73,14 @@ def train(
         kept = Checkpoint.at(settings.checkpoints, net, f"{about} {size}")
         course.restore(kept.read())
         wrapped = DistributedDataParallel(net) if world > 1 else net
-        while course.goes_on(settings):
+        while course.goes_on():
             torch.manual_seed((settings.seed + 1) * 1000 + len(course.losses))
             share = islice(batches(len(course.losses)), rank, size // world * world or None, world)
             mean = course.go_through(wrapped, loss, share)
             course.look(held_out)
-            said = "pass %d of %d: loss %.5f, held out %.5f"
-            logger.info(said, len(course.losses), settings.passes, mean, course.losses[-1])
+            found = "" if held_out is None else f", {course.losses[-1]:.4f} held out"
+            done = f"{len(course.losses)} of {settings.passes}"
+            logger.info("pass %s, loss %.4f%s", done, mean, found)
             if rank == 0:
                 kept.write(course.state())
         net.load_state_dict(course.best)
@@ -93,11 +94,13 @@ class Course:
 
     net: nn.Module
     optimizer: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LRScheduler
+    settings: Training
+    size: int  # steps of a pass
     device: torch.device
     average: dict[str, Tensor]
     best: dict[str, Tensor]
     losses: list[float]  # held out, after each pass
+    steps: int = 0  # taken
 
     @classmethod
     def begin(cls, net: nn.Module, settings: Training, size: int, device: torch.device) -> "Course":
@@ -107,35 +110,42 @@ class Course:
             {"params": [p for p in learned if p.ndim > 1], "weight_decay": settings.weight_decay},
             {"params": [p for p in learned if p.ndim <= 1], "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
-        steps = max(2, size * settings.passes)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: rate(at / steps))
-        return cls(net, optimizer, schedule, device, copy_of(net), copy_of(net), [])
+        optimizer = torch.optim.AdamW(groups)
+        return cls(net, optimizer, settings, size, device, copy_of(net), copy_of(net), [])
 
-    def goes_on(self, settings: Training) -> bool:
+    def goes_on(self) -> bool:
         """Whether another pass may help."""
         since_best = (
             len(self.losses)
             - 1
             - min(range(len(self.losses)), key=self.losses.__getitem__, default=-1)
         )
-        return len(self.losses) < settings.passes and since_best < settings.patience
+        return len(self.losses) < self.settings.passes and since_best < self.settings.patience
 
     def go_through(self, net: nn.Module, loss: Loss, batches: Iterable[Any]) -> float:
         """Learn from the batches of a pass; returns their mean loss."""
         net.train()
-        total, steps = 0.0, 0
+        before, total = self.steps, 0.0
         for batch in batches:
+            self.set_rate()
             with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
                 value = loss(net, batch.to(self.device))
             self.optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(value)
             nn.utils.clip_grad_norm_(net.parameters(), MOST_GRADIENT)
             self.optimizer.step()
-            self.schedule.step()
             self.keep_average()
-            total, steps = total + value.item(), steps + 1
-        return total / max(1, steps)
+            self.steps += 1
+            total += value.item()
+        return total / max(1, self.steps - before)
+
+    def set_rate(self) -> None:
+        """Set the learning rate of the next step: up from a little, then down a cosine."""
+        done = self.steps / (self.size * self.settings.passes)
+        down = 0.5 * (1 + math.cos(math.pi * (done - WARM) / (1 - WARM)))
+        share = (done + 0.05 * WARM) / WARM if done < WARM else down
+        for group in self.optimizer.param_groups:
+            group["lr"] = min(share, 1.0) * self.settings.learning_rate
 
     @torch.no_grad()
     def keep_average(self) -> None:
@@ -165,7 +175,7 @@ class Course:
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
         for place, parts in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{place}.{k}": torch.as_tensor(v) for k, v in parts.items()}
-        return Kept(tensors, tuple(self.losses), self.schedule.last_epoch)
+        return Kept(tensors, tuple(self.losses), self.steps)
 
     def restore(self, kept: Kept | None) -> None:
         """Carry on where a checkpoint stopped."""
@@ -179,20 +189,12 @@ class Course:
             moments.setdefault(int(place), {})[key] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
         self.losses = list(kept.losses)
-        self.schedule.last_epoch = kept.steps - 1
-        self.schedule.step()
+        self.steps = kept.steps
 
 
 def copy_of(net: nn.Module) -> dict[str, Tensor]:
     """A copy of a network's weights."""
     return {name: value.detach().clone() for name, value in net.state_dict().items()}
-
-
-def rate(done: float) -> float:
-    """Share of the highest learning rate when a share of the steps is done: up, then a cosine."""
-    if done < WARM:
-        return max(0.05, done / WARM)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - WARM) / (1 - WARM)))) + 1e-3
 
 
 def device_of(rank: int) -> torch.device:
