@@ -11,7 +11,8 @@ from penchant.interest.calendar import Calendar
 from penchant.interest.history import population_of
 from penchant.interest.outcome import outcome
 from penchant.interest.task import Task, Window
-from penchant.models import Boosted, GammaPoisson
+from penchant.models.boosted import Boosted
+from penchant.models.gamma_poisson import GammaPoisson
 
 NEXT = Task(windows=(Window(0, 1),))
 QUICK = Boosted(threads=1, cutoffs=6, spacing=1)

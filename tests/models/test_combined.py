@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from models.shops import TASK, history_of, lopsided
 from penchant.errors import RecipeError
@@ -11,16 +12,14 @@ from penchant.interest.artifact import from_tree, load_model, save_model, to_tre
 from penchant.interest.calendar import Calendar
 from penchant.interest.counts import chance_of
 from penchant.interest.model import make_forecast
-from penchant.models import (
-    TYPES,
-    Arima,
-    Calibrated,
-    DecayedShare,
-    Ensemble,
-    GammaPoisson,
-    LastWindow,
-    Popularity,
-)
+from penchant.models import TYPES
+from penchant.models.arima import Arima
+from penchant.models.calibrated import Calibrated
+from penchant.models.decayed_share import DecayedShare
+from penchant.models.ensemble import Ensemble
+from penchant.models.gamma_poisson import GammaPoisson
+from penchant.models.naive import LastWindow
+from penchant.models.popularity import Popularity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +93,23 @@ class TestEnsemble:
             assert weight_M.sum() == pytest.approx(1)
             assert weight_M.min() >= 0
             assert weight_M[0] > 0.7
+
+    def test_given_weights_are_kept(self):
+        """A forecast by three quarters of one and a quarter of the other lies between them."""
+        members = (GammaPoisson(), Popularity())
+        history = lopsided()
+        one, other = (member.fit(history, TASK).predict(history) for member in members)
+        both = Ensemble(members=members, weights=(3.0, 1.0)).fit(history, TASK).predict(history)
+        np.testing.assert_allclose(
+            logit(both.chance_UTW),
+            0.75 * logit(one.chance_UTW) + 0.25 * logit(other.chance_UTW),
+            atol=1e-4,
+        )
+
+    @pytest.mark.parametrize("weights", [(1.0,), (1.0, -1.0), (0.0, 0.0)])
+    def test_weights_that_are_none_are_refused(self, weights):
+        with pytest.raises(RecipeError, match="as many weights"):
+            Ensemble(members=(GammaPoisson(), Popularity()), weights=weights)
 
     def test_one_member_is_itself(self):
         history = lopsided()

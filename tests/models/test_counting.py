@@ -7,9 +7,11 @@ import pytest
 
 from models.shops import TASK, history_of, lopsided
 from penchant.interest.task import Task, Window
-from penchant.models import DecayedShare, GammaPoisson, LastWindow, Popularity, SeasonalNaive
 from penchant.models.activity import PRIOR_STEPS, activity_U, exposure_U, mean_rate, popularity_T
-from penchant.models.popularity import RecentPopularity
+from penchant.models.decayed_share import DecayedShare
+from penchant.models.gamma_poisson import GammaPoisson
+from penchant.models.naive import LastWindow, SeasonalNaive
+from penchant.models.popularity import Popularity, RecentPopularity
 
 TARGET = ("purchase",)
 

@@ -1,9 +1,9 @@
 """An average of other models, which errs less than its members where they err apart.
 
 Chances are averaged on the scale of their logits, volumes on that of their logarithms. The weights
-are not negative, sum to one, and are learned at the nearest window, by the log loss of chances and
-the Poisson deviance of volumes: members are fitted as if the cutoff lay before that window, which
-leaves them the longest past. Farther back, a member that needs a long past gets too little weight.
+are not negative and sum to one. They are given, or learned at the nearest window by the log loss of
+chances and the Poisson deviance of volumes: members are fitted as if the cutoff lay before that
+window, which leaves them the longest past. Farther back, a member that needs a long past gets too little weight.
 Source: Satopää et al., "Combining multiple probability predictions using a simple logit model"
 (2014), for the scale.
 Shapes: U users, T topics, W windows, M members, N cells.
@@ -34,15 +34,25 @@ Loss = Callable[[Doubles, Doubles], tuple[float, Doubles]]  # and its slope, of 
 
 @dataclass(frozen=True, kw_only=True)
 class Ensemble:
-    """Recipe. Costs every member once for all windows and once for the nearest."""
+    """Recipe. Costs every member once for all windows and, to learn weights, for the nearest."""
 
     members: tuple[Recipe, ...] = field(default_factory=lambda: (Boosted(), GammaPoisson()))
+    weights: tuple[float, ...] = ()  # of the members; none: learned
     weight_users: int = 1000  # whose cells tell the weights
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not self.members:
             raise RecipeError("An ensemble needs at least one member; found none.")
+        if self.weights and (
+            len(self.weights) != len(self.members)
+            or min(self.weights) < 0
+            or sum(self.weights) <= 0
+        ):
+            raise RecipeError(
+                f"An ensemble of {len(self.members)} needs as many weights, none negative, or none "
+                f"at all to learn them; found {self.weights}."
+            )
 
     def fit(self, history: History, task: Task) -> "FittedEnsemble":
         """Fit the members, and learn their weights from fits before the nearest window."""
@@ -52,6 +62,9 @@ class Ensemble:
 
     def _weights(self, history: History, task: Task) -> tuple[Doubles, Doubles]:
         """Weights for chances and for volumes; even ones where too little was known earlier."""
+        if self.weights:
+            given_M = np.array(self.weights) / sum(self.weights)
+            return given_M, given_M
         even_M = np.full(len(self.members), 1 / len(self.members))
         nearest = replace(task, windows=(min(task.windows, key=lambda window: window.end),))
         cutoff = history.cutoff - nearest.horizon
