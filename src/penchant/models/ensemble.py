@@ -3,7 +3,8 @@
 Chances are averaged on the scale of their logits, volumes on that of their logarithms. The weights
 are not negative and sum to one. They are given, or learned at the nearest window by the log loss of
 chances and the Poisson deviance of volumes: members are fitted as if the cutoff lay before that
-window, which leaves them the longest past. Farther back, a member that needs a long past gets too little weight.
+window, which leaves them the longest past. Farther back, a member that needs a long past gets too
+little weight.
 Source: Satopää et al., "Combining multiple probability predictions using a simple logit model"
 (2014), for the scale.
 Shapes: U users, T topics, W windows, M members, N cells.
