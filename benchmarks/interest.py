@@ -1,4 +1,4 @@
-"""Interest forecasts, backtested: every recipe on real customers, at cutoffs over a year.
+"""Interest forecasts, backtested: recipes that fit in minutes, at many cutoffs over a year.
 
     python benchmarks/interest.py            the whole benchmark; writes benchmarks/results
     python benchmarks/interest.py --quick    a few households at one early cutoff, in seconds
@@ -15,12 +15,13 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from bench.clock import Clocked, with_processor_time
+from bench.clock import Clocked, with_costs
+from bench.contestants import QUICK_USERS, entered, shortened
 from bench.goals import CUTOFF, DIRICHLET, MISSED, NOT_RUN, anchor_rows, judge
 from bench.machine import ROOT, setting
 from bench.page import Section, page
@@ -35,28 +36,24 @@ from bench.rows import (
     score_rows,
     write_rows,
 )
-from bench.shops import JOURNEY, SHOPS, Shop
-from penchant.errors import DataError, HistoryError, PenchantError
+from bench.shops import JOURNEY, SHOPS, Shop, known_task
+from penchant.errors import DataError, PenchantError
 from penchant.evaluation.backtest import backtest
 from penchant.evaluation.bootstrap import DRAWS
 from penchant.evaluation.ledger import ALL, Trial
 from penchant.evaluation.result import Backtest
 from penchant.interest.history import History
 from penchant.interest.model import Recipe
-from penchant.interest.task import Task
-from penchant.models import RECIPES
-from penchant.models.decayed_share import DecayedShare
 
+# What a laptop tries in minutes; models.py tries every recipe.
+QUICK_TO_FIT = (
+    *("popularity", "recent_popularity", "last_window", "seasonal_naive"),
+    *("decayed_share", "gamma_poisson", "boosted", DIRICHLET),
+)
 PAIRS = (("boosted", "gamma_poisson"), ("boosted", "decayed_share"))
 COMPARED = ("average_precision", "log_loss", "crps", "cross_entropy")
-QUICK_CUTOFF, QUICK_USERS, QUICK_DRAWS = 20, 60, 20
-QUICK_ROUNDS = 4  # trees of each boosted model
+QUICK_CUTOFF, QUICK_DRAWS = 20, 20
 RESULTS = ROOT / "benchmarks" / "results"
-
-# The anchor's Dirichlet baseline: nothing is tuned, and popularity remembers everything.
-FIXED = DecayedShare(
-    half_life=12.0, prior_strength=80.0, popularity_half_life=float("inf"), half_lives=()
-)
 
 
 @dataclass(frozen=True)
@@ -71,8 +68,8 @@ class Plan:
 
 
 def all_recipes() -> dict[str, Recipe]:
-    """Every recipe with its defaults, and the anchor beside its tuned form."""
-    return {**{name: kind() for name, kind in RECIPES.items()}, DIRICHLET: FIXED}
+    """The recipes that take part, with their defaults."""
+    return {name: entered(name) for name in QUICK_TO_FIT}
 
 
 def load(shop: Shop, users: int | None) -> History | None:
@@ -88,14 +85,6 @@ def load(shop: Shop, users: int | None) -> History | None:
     return history.only(np.arange(min(users, len(history.interest.users_U))))
 
 
-def shortened(recipe: Recipe) -> Recipe:
-    """A recipe with few training rounds on one thread, if it has such; for a smoke test only."""
-    assert is_dataclass(recipe)
-    names = [one.name for one in fields(recipe)]
-    less = {name: QUICK_ROUNDS for name in names if name.endswith("rounds")}
-    return replace(recipe, **less, **({"threads": 1} if "threads" in names else {}))
-
-
 def run_shop(shop: Shop, history: History, plan: Plan) -> Section:
     """Backtest a shop at each cutoff, for the windows whose outcome is known there."""
     cutoffs = tuple(plan.cutoffs) or shop.cutoffs
@@ -106,14 +95,14 @@ def run_shop(shop: Shop, history: History, plan: Plan) -> Section:
         result = backtest(
             history,
             recipes,
-            known_task(history, cutoff),
+            known_task(shop, history, cutoff),
             [cutoff],
             dataset=shop.name,
             panel=shop.panel,
             draws=plan.draws,
             progress=watch,
         )
-        results[cutoff] = with_processor_time(result, recipes)
+        results[cutoff] = with_costs(result, recipes)
     headline = shop.headline if shop.headline in results else cutoffs[-1]
     rows = all_rows(shop.name, results, headline)
     anchors = anchor_rows() if shop.name == JOURNEY and CUTOFF in results else []
@@ -121,15 +110,6 @@ def run_shop(shop: Shop, history: History, plan: Plan) -> Section:
     return Section(
         shop, cutoffs, headline, Rows([*rows, *anchors, *watch.facts.values()]), failures
     )
-
-
-def known_task(history: History, cutoff: int) -> Task:
-    """The windows whose outcome the history knows."""
-    ahead = history.cutoff - cutoff
-    windows = tuple(window for window in Task().windows if window.end <= ahead)
-    if not windows:
-        raise HistoryError(f"Cutoff {cutoff} leaves {ahead} steps to score; choose an earlier one.")
-    return Task(windows=windows)
 
 
 def all_rows(dataset: str, results: Mapping[int, Backtest], headline: int) -> list[Row]:

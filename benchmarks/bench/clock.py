@@ -1,6 +1,6 @@
-"""A recipe with a clock: the processor time that fitting and forecasting took, over all threads.
+"""A recipe with a clock and a gauge: processor time over all threads, and the memory it added.
 
-On a machine shared with others it says more than the wall clock does.
+On a machine shared with others processor time says more than the wall clock does.
 """
 
 import time
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+from bench.memory import held_mib, highest_mib, set_mark
 from penchant import columns as c
 from penchant.evaluation.result import SCORES_SCHEMA, Backtest
 from penchant.interest.forecast import Forecast
@@ -19,17 +20,20 @@ from penchant.interest.task import Task
 
 @dataclass(frozen=True)
 class Clocked:
-    """Recipe. Fits and forecasts as `recipe` does, and adds up the time spent at each cutoff."""
+    """Recipe. Fits and forecasts as `recipe` does, and notes what that cost at each cutoff."""
 
     recipe: Recipe
     seconds: dict[int, float] = field(default_factory=dict)  # by cutoff
+    mib: dict[int, float] = field(default_factory=dict)  # beyond what was held before
 
     def fit(self, history: History, task: Task) -> "ClockedModel":
         """Fit the recipe inside."""
-        start = time.process_time()
+        set_mark()
+        held, start = held_mib(), time.process_time()
         model = self.recipe.fit(history, task)
         self.seconds[history.cutoff] = time.process_time() - start
-        return ClockedModel(model, self.seconds)
+        self.mib[history.cutoff] = highest_mib() - held
+        return ClockedModel(model, self, held)
 
 
 @dataclass(frozen=True)
@@ -37,22 +41,31 @@ class ClockedModel:
     """Model."""
 
     model: Model
-    seconds: dict[int, float]
+    clock: Clocked
+    held: float  # MiB before the fit
 
     def predict(self, history: History) -> Forecast:
         """Forecast with the model inside."""
         start = time.process_time()
         forecast = self.model.predict(history)
-        self.seconds[history.cutoff] += time.process_time() - start
+        self.clock.seconds[history.cutoff] += time.process_time() - start
+        self.clock.mib[history.cutoff] = highest_mib() - self.held
         return forecast
 
 
-def with_processor_time(result: Backtest, recipes: Mapping[str, Clocked]) -> Backtest:
-    """A backtest with each recipe's processor seconds among its costs."""
-    costs = [
-        row | {c.METRIC: "cpu_seconds", c.VALUE: recipes[row[c.MODEL]].seconds[row[c.CUTOFF]]}
-        for row in result.table.to_pylist()
-        if row[c.METRIC] == "seconds"
-    ]
+def with_costs(
+    result: Backtest, recipes: Mapping[str, Clocked], *, fresh: bool = False
+) -> Backtest:
+    """A backtest with each recipe's processor seconds among its costs.
+
+    In a `fresh` process its own memory too; elsewhere it may reuse what earlier models left.
+    """
+    costs = []
+    for row in result.table.to_pylist():
+        if row[c.METRIC] == "seconds":
+            clock, cutoff = recipes[row[c.MODEL]], row[c.CUTOFF]
+            costs.append(row | {c.METRIC: "cpu_seconds", c.VALUE: clock.seconds[cutoff]})
+            if fresh:
+                costs.append(row | {c.METRIC: "own_mib", c.VALUE: clock.mib[cutoff]})
     table = pa.Table.from_pylist(costs, schema=SCORES_SCHEMA)
     return replace(result, table=pa.concat_tables([result.table, table]))

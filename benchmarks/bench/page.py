@@ -1,6 +1,6 @@
 """The page of a benchmark: how it was run, its tables, and what to keep in mind."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ HEADLINES = (
 FACTS = ("users", "topics", "events")
 CAVEATS = (
     "The lowest memory a model needs can't be read off `peak_mib`: it is the most that the whole "
-    "process had held by then, data and earlier models included.",
+    "process held from the model's fit on, data and what earlier models left included.",
     "Seconds are wall-clock on the machine above, which others may have used at the same time; "
     "`cpu_seconds` adds up all threads. Compare ratios within the run.",
     "An interval is over users at fixed data and seed. It says nothing of other shops or years.",
@@ -57,10 +57,9 @@ def page(about: Sequence[str], sections: Sequence[Section], rows: Rows, draws: i
 def _section(section: Section) -> list[str]:
     name, headline, rows = section.shop.name, section.headline, section.rows
     at = (name, headline)
-    parts = [f"## {name}", _facts(section)]
+    parts = [f"## {name}", known(name, section.cutoffs, rows)]
     if section.failures:
-        lines = (f"* {f[c.MODEL]} at cutoff {f[c.CUTOFF]}: {f[c.ERROR]}" for f in section.failures)
-        parts += ["### Failed", "\n".join(lines)]
+        parts += ["### Failed", failed(section.failures)]
     parts.append(f"### Cutoff {headline}")
     parts += [tables.metric_table(rows, at, metric) for metric in HEADLINES]
     if any(" - " in model for model in rows.values(*at, c.MODEL)):
@@ -79,11 +78,17 @@ def _section(section: Section) -> list[str]:
     return parts
 
 
-def _facts(section: Section) -> str:
+def failed(failures: Iterable[Mapping[str, Any]]) -> str:
+    """Who failed where, and why."""
+    lines = (f"* {f[c.MODEL]} at cutoff {f[c.CUTOFF]}: {f[c.ERROR]}" for f in failures)
+    return "\n".join(lines)
+
+
+def known(name: str, cutoffs: Iterable[int], rows: Rows) -> str:
     """What was known at each cutoff."""
     body = []
-    for cutoff in section.cutoffs:
-        at = (section.shop.name, cutoff, ALL, "history")
-        found = (section.rows.find(*at, fact) for fact in FACTS)
+    for cutoff in cutoffs:
+        at = (name, cutoff, ALL, "history")
+        found = (rows.find(*at, fact) for fact in FACTS)
         body.append((str(cutoff), *(f"{row.value:,.0f}" if row else "–" for row in found)))
     return tables.table(("known at cutoff", *FACTS), body)

@@ -195,15 +195,16 @@ def speed_rows() -> Iterator[Row]:
     yield row("large", "scan_seconds", middle - start)
 
 
-def large_history() -> History:
+def large_history(users: int = USERS) -> History:
     """Stationary tastes: Dirichlet shares, Gamma activity, Poisson engagements."""
     rng = np.random.default_rng(0)
     popularity_T = rng.permutation(np.arange(1.0, TOPICS + 1)) ** -0.6
     popularity_T /= popularity_T.sum()
     codes, counts = [], []
-    for first in range(0, USERS, 5000):
-        share_UT = rng.dirichlet(6 * popularity_T, size=5000)
-        count_UT = rng.poisson(share_UT * rng.gamma(2, ACTIVITY / 2, size=(5000, 1)) * STEPS)
+    for first in range(0, users, 5000):
+        size = min(5000, users - first)
+        share_UT = rng.dirichlet(6 * popularity_T, size=size)
+        count_UT = rng.poisson(share_UT * rng.gamma(2, ACTIVITY / 2, size=(size, 1)) * STEPS)
         cell_N = np.repeat(np.arange(count_UT.size), count_UT.ravel()) + first * TOPICS
         code_N, count_N = np.unique(
             cell_N * STEPS + rng.integers(0, STEPS, len(cell_N)), return_counts=True
@@ -216,7 +217,7 @@ def large_history() -> History:
     names_T = np.array([f"t{topic:03d}" for topic in range(TOPICS)])
     topics = Topics(names_T, np.full(TOPICS, "all"), no_items(), level=1)
     interest = Interest(
-        users_U=np.array([f"u{user:06d}" for user in range(USERS)]),
+        users_U=np.array([f"u{user:06d}" for user in range(users)]),
         topics_T=names_T,
         kinds_K=KINDS,
         step=Step.WEEK,

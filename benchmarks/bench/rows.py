@@ -73,14 +73,14 @@ def score_rows(result: Backtest) -> list[Row]:
     return [Row(**row) for row in result.table.select(names).to_pylist()]
 
 
-def mean_rows(result: Backtest, dataset: str) -> list[Row]:
-    """Every metric's mean over the cutoffs that have it; a mean over one cutoff is none."""
+def mean_rows(result: Backtest, dataset: str, least: int = 2) -> list[Row]:
+    """Every metric's mean over the cutoffs that have it, if there are `least` of them."""
     models = list(dict.fromkeys(result.table[c.MODEL].to_pylist()))
     rows = [
         Row(dataset, MEAN, at[c.WINDOW], at[c.MODEL], metric, at[c.VALUE], at[c.LOW], at[c.HIGH])
         for metric in dict.fromkeys(result.table[c.METRIC].to_pylist())
         for at in result.leaderboard(metric).to_pylist()
-        if at[c.CUTOFFS] > 1
+        if at[c.CUTOFFS] >= least
     ]
     return sorted(rows, key=lambda row: models.index(row.model))
 

@@ -5,7 +5,7 @@ Shapes: T topics.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import ibis
 import numpy as np
@@ -16,8 +16,9 @@ from penchant import columns as c
 from penchant.data.log import Log
 from penchant.data.mapping import CatalogMapping, Mapping
 from penchant.data.public import PUBLIC
-from penchant.errors import DataError
+from penchant.errors import DataError, HistoryError
 from penchant.interest.history import History, build_history
+from penchant.interest.task import Task
 from penchant.interest.topics import Topics, choose_topics
 from penchant.pipeline import read_history
 from penchant.settings import TopicSettings
@@ -37,15 +38,38 @@ class Shop:
     headline: int  # the cutoff whose tables are shown in full
     panel: bool  # whether users without an event before the cutoff are forecast too
     caveats: tuple[str, ...]
+    task: Task = field(default_factory=Task)
+    peers: tuple[str, ...] = ()  # who takes part in models.py beside the recipes
+    thorough: bool = False  # whether slow models, too, are tried at every cutoff there
+    days: Callable[[], pa.Table] | None = None  # with a purchase, where peers count those
+
+
+def known_task(shop: Shop, history: History, cutoff: int) -> Task:
+    """The shop's windows whose outcome the history knows."""
+    ahead = history.cutoff - cutoff
+    windows = tuple(window for window in shop.task.windows if window.end <= ahead)
+    if not windows:
+        raise HistoryError(f"Cutoff {cutoff} leaves {ahead} steps to score; choose an earlier one.")
+    return replace(shop.task, windows=windows)
 
 
 def complete_journey() -> History:
     """Every household, product categories as topics, and what the shop knows in advance."""
     log = PUBLIC[JOURNEY]()
-    events = ibis.memtable(log.events)
+    return _journey(log, _categories(log))
+
+
+def journey_departments() -> History:
+    """The same households, and the shop's departments as topics."""
+    log = PUBLIC[JOURNEY]()
+    events, catalog = ibis.memtable(log.events), ibis.memtable(log.catalog)
+    return _journey(log, choose_topics(events, catalog, level=1, floor=0))
+
+
+def _journey(log: Log, topics: Topics) -> History:
     return build_history(
-        events,
-        _categories(log),
+        ibis.memtable(log.events),
+        topics,
         promotions=log.promotions,
         holidays=log.holidays,
         people=log.people,

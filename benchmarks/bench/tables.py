@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from bench.goals import judge
+from bench.goals import GOALS, Goal, judge
 from bench.rows import Row, Rows
 from penchant import columns as c
 from penchant.evaluation.ledger import ALL
 from penchant.evaluation.metrics import METRICS, distance
 
-COSTS = ("seconds", "fit_seconds", "predict_seconds", "cpu_seconds", "peak_mib")
+COSTS = ("seconds", "fit_seconds", "predict_seconds", "cpu_seconds", "peak_mib", "own_mib")
 NOTHING = "–"
 
 
@@ -39,13 +39,18 @@ def shown(row: Row | None, *, interval: bool = True, best: bool = False) -> str:
     return text
 
 
+def is_one(model: str) -> bool:
+    """Whether a row's model is one, and no pair."""
+    return " " not in model
+
+
 def metric_table(rows: Rows, at: tuple[str, int | str], metric: str) -> str:
     """One metric: a line a model, a column a window."""
     windows = [window for window in rows.values(*at, c.WINDOW) if window != ALL]
     grid = {
         model: [rows.find(*at, window, model, metric) for window in windows]
         for model in rows.values(*at, c.MODEL)
-        if " - " not in model
+        if is_one(model)
     }
     grid = {model: line for model, line in grid.items() if any(line)}
     best = [_best(line[w] for line in grid.values()) for w in range(len(windows))]
@@ -63,7 +68,7 @@ def window_table(rows: Rows, at: tuple[str, int | str], window: str) -> str:
     models = [
         model
         for model in rows.values(*at, c.MODEL)
-        if rows.find(*at, window, model, "log_loss") and " - " not in model
+        if rows.find(*at, window, model, "log_loss") and is_one(model)
     ]
     body = []
     for metric in METRICS:
@@ -71,6 +76,18 @@ def window_table(rows: Rows, at: tuple[str, int | str], window: str) -> str:
         best = _best(line)
         body.append((metric, *(shown(row, interval=False, best=_ties(row, best)) for row in line)))
     return table((f"weeks {window}", *models), body)
+
+
+def rival_table(rows: Rows, at: tuple[str, int | str], rival: str, metric: str) -> str:
+    """Every model less one rival: a line a model, a column a window; clear ones in bold."""
+    windows = [window for window in rows.values(*at, c.WINDOW) if window != ALL]
+    body = []
+    for pair in rows.values(*at, c.MODEL):
+        line = [rows.find(*at, window, pair, metric) for window in windows]
+        if pair.endswith(f" - {rival}") and any(line):
+            cells = [shown(row, best=row is not None and _clear(row)) for row in line]
+            body.append((pair.removesuffix(f" - {rival}"), *cells))
+    return table((f"{metric} less that of {rival}", *windows), body)
 
 
 def difference_table(rows: Rows, at: tuple[str, int | str]) -> str:
@@ -88,23 +105,22 @@ def difference_table(rows: Rows, at: tuple[str, int | str]) -> str:
 
 def cost_table(rows: Rows, at: tuple[str, int | str]) -> str:
     """Seconds and memory: a line a model."""
-    lines = {
-        model: [rows.find(*at, ALL, model, cost) for cost in COSTS]
-        for model in rows.values(*at, c.MODEL)
-    }
+    models = rows.values(*at, c.MODEL)
+    costs = [cost for cost in COSTS if any(rows.find(*at, ALL, m, cost) for m in models)]
+    lines = {model: [rows.find(*at, ALL, model, cost) for cost in costs] for model in models}
     return table(
-        ("cost", *COSTS),
+        ("cost", *costs),
         ((model, *map(shown, line)) for model, line in lines.items() if any(line)),
     )
 
 
-def goal_table(rows: Rows) -> str:
+def goal_table(rows: Rows, goals: Sequence[Goal] = GOALS) -> str:
     """Every goal, what was found, and whether it is reached."""
     return table(
         ("model", "metric", "window", "wanted", "found", "verdict"),
         (
             (goal.model, goal.metric, goal.window, goal.wanted, shown(row), verdict)
-            for goal, row, verdict in judge(rows)
+            for goal, row, verdict in judge(rows, goals)
         ),
     )
 
