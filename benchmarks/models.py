@@ -28,7 +28,7 @@ from bench.boardpage import board_page, readme_block, renew
 from bench.boardrows import Board, board, slim, time_rows
 from bench.boardshops import BOARD
 from bench.cell import Cell, Finished, history_folder
-from bench.contestants import NAMES, QUICK_USERS
+from bench.contestants import ELSEWHERE, NAMES, QUICK_USERS
 from bench.goals import MISSED, NOT_RUN, judge
 from bench.kept import is_kept, keep
 from bench.machine import ROOT, setting
@@ -168,10 +168,11 @@ def plan_of(asked: argparse.Namespace) -> Plan:
     """What the command line asks for."""
     shops = asked.datasets or ([JOURNEY] if asked.quick else list(BOARD))
     cutoffs = [int(cutoff) for cutoff in asked.cutoffs]
+    names = [name for name in NAMES if not (asked.quick and name in ELSEWHERE)]
     return Plan(
         asked.parts or (["board"] if asked.quick else list(PARTS)),
         [BOARD[name] for name in shops],
-        asked.recipes or list(NAMES),
+        asked.recipes or names,
         cutoffs or ([QUICK_CUTOFF] if asked.quick else []),
         QUICK_DRAWS if asked.quick else asked.draws,
         QUICK_USERS if asked.quick else None,

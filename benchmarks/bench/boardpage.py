@@ -52,7 +52,10 @@ def board_page(
     if journey is not None:
         parts += ["## Goals", tables.goal_table(rows, BOARD_GOALS)]
         parts += ["## Leaderboard", leaderboard(journey)]
-        parts += ["## Ages", age_table(rows, lead), "## Speed", speed_table(rows)]
+    if any("_old" in row.model for row in rows):
+        parts += ["## Ages", age_table(rows, lead)]
+    if any(row.dataset == LARGE for row in rows):
+        parts += ["## Speed", speed_table(rows)]
     for board in boards:
         parts += _section(board)
     parts += ["## Caveats", "\n".join(f"* {caveat}" for caveat in CAVEATS)]
@@ -90,7 +93,11 @@ def leaderboard(board: Board) -> str:
     name, rows = board.shop.name, board.rows
     at = (name, MEAN if len(board.cutoffs) > 1 else board.headline)
     windows = [window for window in rows.values(*at, c.WINDOW) if window != ALL]
-    models = [m for m in rows.values(*at, c.MODEL) if rows.find(*at, windows[0], m, LEADS[0])]
+    models = [
+        model
+        for model in rows.values(*at, c.MODEL)
+        if tables.is_one(model) and rows.find(*at, windows[0], model, LEADS[0])
+    ]
 
     def value(model: str, metric: str, window: str) -> float | None:
         found = rows.find(*at, window, model, metric)
@@ -152,10 +159,11 @@ def age_table(rows: Rows, lead: str) -> str:
 
 def speed_table(rows: Rows) -> str:
     """Timings with the whole machine."""
-    body = []
-    for row in rows:
-        if row.metric.startswith("alone_") or (row.dataset == LARGE and row.metric == "seconds"):
-            body.append((row.model, row.dataset, row.metric, f"{row.value:.1f}"))
+    body = [
+        (row.model, row.dataset, row.metric, f"{row.value:.1f}")
+        for row in rows
+        if row.metric.startswith("alone_") or (row.dataset, row.metric) == (LARGE, "seconds")
+    ]
     return tables.table(("model", "data", "measure", "seconds"), body)
 
 

@@ -1,4 +1,4 @@
-"""Who takes part: every recipe of the package, the anchor, and the peers that a data set asks for."""
+"""Who takes part: every recipe of the package, the anchor, and the peers of a data set."""
 
 from dataclasses import fields, is_dataclass, replace
 
@@ -16,6 +16,7 @@ FIXED = DecayedShare(
     half_life=12.0, prior_strength=80.0, popularity_half_life=float("inf"), half_lives=()
 )
 PEERS = (DIRICHLET, "history_density", "lifestream", "pareto_nbd", "bg_nbd")
+ELSEWHERE = ("lifestream",)  # in an environment of their own, which takes a while to start
 NAMES = (*RECIPES, *PEERS)
 QUICK_USERS, QUICK_ROUNDS = 60, 2
 LONG = ("rounds", "passes", "epochs", "trials")  # how a field ends that says how long to train

@@ -1,8 +1,9 @@
 """Models of customers' lifetimes as peers for counts: Pareto/NBD and BG/NBD of `lifetimes`.
 
 A customer buys at a rate of his own until he leaves unseen. They know how often, how lately and for
-how long, by the day, and nothing of what. Sources: Schmittlein, Morrison and Colombo (1987); Fader, Hardie and
-Lee, "Counting your customers the easy way" (2005).
+how long, by the day, and nothing of what.
+Sources: Schmittlein, Morrison and Colombo, "Counting your customers" (1987); Fader, Hardie and Lee,
+"Counting your customers the easy way" (2005).
 Shapes: U users, T topics (one), W windows.
 """
 

@@ -13,6 +13,7 @@ import os
 import sys
 import warnings
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +35,11 @@ BATCH, RATE = 64, 2e-3
 def sequences(path: Path, users: int) -> list[dict[str, torch.Tensor]]:
     """Each customer's events, in order; one event of no topic for who has none."""
     rows = pq.read_table(path).to_pydict()
-    user_N, step_N, topic_N, count_N = (
-        np.array(rows[n]) for n in ("user", "step", "topic", "count")
-    )
+    names = ("user", "step", "topic", "count")
+    user_N, step_N, topic_N, count_N = (np.array(rows[name]) for name in names)
     start_U = np.searchsorted(user_N, np.arange(users + 1))
     found = []
-    for first, last in zip(start_U[:-1], start_U[1:], strict=True):
+    for first, last in pairwise(start_U):
         mine = slice(first, last)
         some = last > first
         step = step_N[mine] if some else np.zeros(1)
