@@ -13,11 +13,12 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads leave shared cores alone
 
 import argparse
+import math
 import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -64,11 +65,11 @@ class Plan:
         """One cell of the plan."""
         return Cell(part, shop, cutoff, model, self.draws, self.users, self.short)
 
-    def cutoffs_of(self, shop: Shop) -> tuple[int, list[int]]:
-        """The cutoff that everybody is tried at, and the others."""
+    def cutoffs_of(self, shop: Shop) -> list[int]:
+        """The cutoffs tried, first the one that everybody is tried at."""
         cutoffs = list(self.cutoffs or shop.cutoffs)
         first = shop.headline if shop.headline in cutoffs else cutoffs[-1]
-        return first, [cutoff for cutoff in cutoffs if cutoff != first]
+        return sorted(cutoffs, key=lambda cutoff: cutoff != first)
 
     def entrants(self, shop: Shop) -> list[str]:
         """Who takes part there."""
@@ -98,10 +99,11 @@ def ready(shop: Shop, users: int | None, root: Path) -> bool:
 
 
 def run_board(plan: Plan, shops: Sequence[Shop], race: Race) -> list[Board]:
-    """Try everybody everywhere, then the quick ones, and all where a shop is thorough, again."""
+    """Try everybody everywhere, where a shop is thorough at all cutoffs; then the quick again."""
     first = [
-        plan.cell("trial", shop.name, plan.cutoffs_of(shop)[0], name)
+        plan.cell("trial", shop.name, cutoff, name)
         for shop in shops
+        for cutoff in plan.cutoffs_of(shop)[: None if shop.thorough else 1]
         for name in plan.entrants(shop)
     ]
     found = race.run(first)
@@ -109,11 +111,12 @@ def run_board(plan: Plan, shops: Sequence[Shop], race: Race) -> list[Board]:
     again = [
         plan.cell("trial", shop.name, cutoff, name)
         for shop in shops
-        for cutoff, name in product(plan.cutoffs_of(shop)[1], plan.entrants(shop))
-        if shop.thorough or (shop.name, name) not in slow
+        for cutoff, name in product(plan.cutoffs_of(shop)[1:], plan.entrants(shop))
+        if not shop.thorough and (shop.name, name) not in slow
     ]
     found += race.run(again)
-    return [board(shop, [done for done in found if done.cell.shop == shop.name]) for shop in shops]
+    by_shop = {shop: [done for done in found if done.cell.shop == shop.name] for shop in shops}
+    return [board(shop, mine) for shop, mine in by_shop.items() if mine]
 
 
 def quick(done: Finished) -> bool:
@@ -126,13 +129,13 @@ def quick(done: Finished) -> bool:
 
 def run_beside(plan: Plan, race: Race) -> list[Row]:
     """How the best model's forecasts age, and what it takes with the whole machine."""
-    shop, rows = BOARD[JOURNEY], []
-    cutoff = plan.cutoffs_of(shop)[0]
+    rows: list[Row] = []
+    cutoff, *_ = plan.cutoffs_of(BOARD[JOURNEY])
     if "ages" in plan.parts:
         for done in race.run([plan.cell("stale", JOURNEY, cutoff, LEAD)]):
             rows += score_rows(slim(done.result)) if done.result else []
     if "speed" in plan.parts:
-        single = Race(race.root, 1, race.clock, tell, race.limit)
+        single = replace(race, jobs=1)
         names = dict.fromkeys((LEAD, REFERENCE))
         cells = [
             plan.cell(part, JOURNEY, cutoff, name) for part in ("alone", "large") for name in names
@@ -152,6 +155,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--draws", type=int, default=DRAWS, help="of the bootstrap; 0 skips it")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="fits side by side")
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds a fit may take")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="to start fits in")
     parser.add_argument("--quick", action="store_true", help="few users at one early cutoff")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a goal is missed")
     parser.add_argument("--cells", type=Path, default=CELLS, help="folder of what is finished")
@@ -201,7 +205,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     about = setting(shlex.join(["python", "benchmarks/models.py", *sys.argv[1:]]))
     root, last = asked.cells / sources(), RESULTS / "models.json"
     clock = Clock.of(read_rows(last)) if last.is_file() else Clock()
-    race = Race(root, asked.jobs, clock, tell, asked.limit)
+    until = time.monotonic() + 60 * asked.minutes
+    race = Race(root, asked.jobs, clock, tell, asked.limit, until)
     needed = [BOARD[JOURNEY]] if {"ages", "speed"} & set(plan.parts) else []
     there = [shop for shop in {*plan.shops, *needed} if ready(shop, plan.users, root)]
     shops = [shop for shop in plan.shops if shop in there and "board" in plan.parts]
@@ -212,7 +217,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     about.append(f"took {(time.perf_counter() - start) / 60:.1f} minutes beyond what was finished")
     text = board_page(about, boards, rows, plan.draws, LEAD)
     print(text)
-    whole = is_whole(plan, shops)
+    whole = is_whole(plan, shops) and not race.skipped
+    if race.skipped:
+        tell(f"{len(race.skipped)} cells are left for want of time; run the command again")
     if out := asked.out or (RESULTS if whole else None):
         publish(out, rows, text)
     else:

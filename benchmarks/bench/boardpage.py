@@ -27,8 +27,8 @@ CAVEATS = (
     "data set were never used to choose anything.",
     "At cutoff 44 only weeks 1–8, at 48 only weeks 1–4 are known, so a mean of weeks 9–12 is "
     "cutoff 40's.",
-    "A model that took more than a minute is tried at one cutoff of each data set but Complete "
-    "Journey by category.",
+    "Where a data set has several cutoffs, a model that took more than a minute is tried at one, "
+    "but on Complete Journey by category at all; a mean over cutoffs is of those tried at all.",
     "An interval is over users at fixed data and seed. It says nothing of other shops or years.",
     "A bootstrap of `ece` lies a little above its value: resampled frequencies are noisier.",
     "`lifestream` is pytorch-lifestream's CoLES with LightGBM on top, trained briefly and not "
@@ -77,8 +77,9 @@ def _section(board: Board) -> list[str]:
         at = (name, cutoff)
         parts.append(f"### {title}")
         parts += [tables.metric_table(rows, at, metric) for metric in metrics]
-    at = (name, places[-1][1])
-    parts.append("### The same: paired differences")
+    title, cutoff = places[-1] if board.shop.thorough else places[0]
+    at = (name, cutoff)
+    parts.append(f"### {title}: paired differences")
     compared = ("log_loss",) if one_topic else COMPARED
     parts += [
         tables.rival_table(rows, at, rival, metric) for rival in RIVALS for metric in compared

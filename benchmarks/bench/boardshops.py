@@ -21,6 +21,7 @@ BOARD: dict[str, Shop] = {
             _JOURNEY,
             name="journey_departments",
             load=journey_departments,
+            cutoffs=(40,),
             peers=EVERYWHERE,
             thorough=False,
             caveats=(

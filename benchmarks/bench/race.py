@@ -6,6 +6,7 @@ finished is never run again.
 
 import hashlib
 import json
+import math
 import os
 import queue
 import signal
@@ -81,9 +82,11 @@ class Race:
     clock: Clock
     tell: Callable[[str], None]
     limit: float = LIMIT
+    until: float = math.inf  # no cell starts after this moment of `time.monotonic`
+    skipped: set[Cell] = field(default_factory=set)  # that didn't
 
     def run(self, cells: Sequence[Cell]) -> list[Finished]:
-        """Run what isn't finished; returns what all of them found."""
+        """Run what isn't finished, as long as there is time; returns what was found."""
         left = [cell for cell in cells if read(self.root, cell) is None]
         total = len(left)
         if left:
@@ -95,6 +98,9 @@ class Race:
             cores.put(every[job] if self.jobs > 1 and job < len(every) else None)
 
         def one(cell: Cell) -> None:
+            if time.monotonic() > self.until:
+                self.skipped.add(cell)
+                return
             core = cores.get()
             try:
                 done = self._attempt(cell, core)

@@ -28,7 +28,7 @@ from penchant.interest.task import Task, Window
 from penchant.interest.topics import Topics
 
 TOPICS, WORDS, WIDTH = 60, 4000, 50
-USERS = 4000  # drawn of some 20,000, so that every family can be afforded
+USERS = 3000  # drawn of some 20,000, so that every family can be afforded
 FIRST, LAST = "2010-01-01", "2014-07-01"  # earlier months are almost empty, July 2014 is cut short
 MONTHS = Task(windows=(Window(0, 3), Window(3, 6), Window(6, 9)), step=Step.MONTH)
 
@@ -93,7 +93,7 @@ def review_shop(name: str) -> Shop:
     return Shop(
         name=name,
         load=partial(reviews, name),
-        cutoffs=(42, 45),
+        cutoffs=(45,),
         headline=45,
         panel=False,
         caveats=(
