@@ -139,7 +139,7 @@ def test_the_readme_gets_its_lines_between_its_marks(history, tmp_path):
     block = readme_block(told, ["machine: one core; busy"])
     assert not renew(path, block)
     path.write_text(
-        "# shop\n<!-- numbers: benchmarks/models.py -->\nlines of last year\n<!-- /numbers -->\nend\n"
+        "# shop\n<!-- numbers: benchmarks/models.py -->\nlast year\n<!-- /numbers -->\nend\n"
     )
     assert renew(path, block)
     text = path.read_text()
