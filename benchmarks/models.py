@@ -127,21 +127,24 @@ def quick(done: Finished) -> bool:
     return max(spent) <= SLOW
 
 
-def run_beside(plan: Plan, race: Race) -> list[Row]:
-    """How the best model's forecasts age, and what it takes with the whole machine."""
+def run_beside(plan: Plan, race: Race) -> tuple[list[Row], list[str]]:
+    """How the best model's forecasts age, what it takes with the whole machine; what failed."""
     rows: list[Row] = []
+    found: list[Finished] = []
     cutoff, *_ = plan.cutoffs_of(BOARD[JOURNEY])
     if "ages" in plan.parts:
-        for done in race.run([plan.cell("stale", JOURNEY, cutoff, LEAD)]):
-            rows += score_rows(slim(done.result)) if done.result else []
+        found += race.run([plan.cell("stale", JOURNEY, cutoff, LEAD)])
+        rows += [row for done in found if done.result for row in score_rows(slim(done.result))]
     if "speed" in plan.parts:
         single = replace(race, jobs=1)
         names = dict.fromkeys((LEAD, REFERENCE))
         cells = [
             plan.cell(part, JOURNEY, cutoff, name) for part in ("alone", "large") for name in names
         ]
-        rows += time_rows(single.run(cells))
-    return rows
+        timed = single.run(cells)
+        rows, found = [*rows, *time_rows(timed)], [*found, *timed]
+    failed = [done for done in found if done.error]
+    return rows, [f"failed: {d.cell.part} of {d.cell.model}: {d.error}" for d in failed]
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -211,9 +214,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     there = [shop for shop in {*plan.shops, *needed} if ready(shop, plan.users, root)]
     shops = [shop for shop in plan.shops if shop in there and "board" in plan.parts]
     boards = run_board(plan, shops, race)
-    beside = run_beside(plan, race) if BOARD[JOURNEY] in there else []
+    beside, failed = run_beside(plan, race) if BOARD[JOURNEY] in there else ([], [])
     rows = Rows([*(row for one in boards for row in one.rows), *beside])
     about += [f"left out: {shop.name}" for shop in plan.shops if shop not in there]
+    about += failed
     about.append(f"took {(time.perf_counter() - start) / 60:.1f} minutes beyond what was finished")
     text = board_page(about, boards, rows, plan.draws, LEAD)
     print(text)
@@ -231,4 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        tell("Stopped. What is finished is kept; run the command again to go on.")
+        sys.exit(130)

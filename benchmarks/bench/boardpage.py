@@ -81,8 +81,9 @@ def _section(board: Board) -> list[str]:
     at = (name, cutoff)
     parts.append(f"### {title}: paired differences")
     compared = ("log_loss",) if one_topic else COMPARED
+    rivals = [rival for rival in RIVALS if rival in rows.values(*at, c.MODEL)]
     parts += [
-        tables.rival_table(rows, at, rival, metric) for rival in RIVALS for metric in compared
+        tables.rival_table(rows, at, rival, metric) for rival in rivals for metric in compared
     ]
     parts += [f"### Cutoff {headline}: costs", tables.cost_table(rows, (name, headline))]
     parts += ["### What to keep in mind", "\n".join(f"* {text}" for text in board.shop.caveats)]
