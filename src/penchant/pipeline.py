@@ -22,7 +22,7 @@ from penchant.data.mapping import Mapping as EventMapping
 from penchant.data.reading import Source
 from penchant.data.step import Step
 from penchant.data.store import Store
-from penchant.errors import DataError, HistoryError, RecipeError, suggest
+from penchant.errors import DataError, HistoryError, RecipeError, SettingsError, suggest
 from penchant.evaluation.backtest import Progress, backtest, possible_cutoffs
 from penchant.evaluation.result import Backtest
 from penchant.interest.artifact import load_model, save_model
@@ -31,7 +31,7 @@ from penchant.interest.history import History, build_history
 from penchant.interest.model import Model, Recipe, predict_blocks
 from penchant.interest.topics import Topics, choose_topics
 from penchant.models import RECIPES, TYPES, USUAL
-from penchant.settings import FILE, TopicSettings
+from penchant.settings import FILE, TopicSettings, read_recipe
 from penchant.workspace import Workspace
 
 SHOWN = 3  # customers, where none is named
@@ -125,11 +125,14 @@ def read_history(
         return store_history(store, step=step, choice=topics or TopicSettings())
 
 
-def recipe_named(name: str) -> Recipe:
-    """The recipe of a name, with its default hyperparameters."""
-    if name not in RECIPES:
-        raise RecipeError(f"There is no recipe '{name}'. {suggest(name, RECIPES)}")
-    return RECIPES[name]()
+def recipe_named(workspace: Workspace, name: str) -> Recipe:
+    """The recipe of a name, with the hyperparameters that the settings give it."""
+    given = workspace.settings.recipes
+    for known in (name, *given):
+        if known not in tuple(RECIPES):  # which imports none of them
+            where, kind = ("", RecipeError) if known == name else (f" in {FILE}", SettingsError)
+            raise kind(f"There is no recipe '{known}'{where}. {suggest(known, RECIPES)}")
+    return read_recipe(RECIPES[name], given.get(name, {}), name)
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ class Named:
 
 def fit(workspace: Workspace, name: str, history: History) -> Named:
     """Fit a recipe to a history and save it in the workspace."""
-    model = Named(name, recipe_named(name).fit(history, workspace.task))
+    model = Named(name, recipe_named(workspace, name).fit(history, workspace.task))
     save_model(model, history.topics, workspace.model_folder)
     return model
 
@@ -189,7 +192,8 @@ def run_backtest(
     The topics are chosen again, by what was known at the first cutoff.
     """
     asked = workspace.settings.backtest
-    recipes = {name: recipe_named(name) for name in names or asked.models or USUAL}
+    tried = names or asked.models or USUAL
+    recipes = {name: recipe_named(workspace, name) for name in tried}
     chosen = possible_cutoffs(history, workspace.task, cutoffs or asked.cutoffs)
     first = history.interest.step.start(history.interest.origin + chosen[0])
     topics = store_topics(workspace.store(), workspace.settings.topics, first)

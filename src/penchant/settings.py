@@ -8,7 +8,7 @@ import types
 from collections.abc import Mapping as Keys
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from penchant.data.events import KIND_SYNONYMS
 from penchant.data.mapping import (
@@ -21,9 +21,17 @@ from penchant.data.mapping import (
 )
 from penchant.data.step import Step
 from penchant.errors import PenchantError, SettingsError, suggest
+from penchant.interest.model import Recipe
 from penchant.interest.task import Window
 
 FILE = "penchant.toml"
+WANTED = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    Recipe: "a recipe, which only Python can give",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +108,19 @@ class BacktestSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TuningSettings:
+    """How hyperparameters are tried on a past that lies before the backtest's."""
+
+    cutoffs: int = 3  # rolling calendar cutoffs
+
+    def __post_init__(self) -> None:
+        if self.cutoffs < 1:
+            raise SettingsError(
+                f"Under [tuning] in {FILE}, `cutoffs` is at least 1; found {self.cutoffs}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything `penchant.toml` may say."""
 
@@ -111,6 +132,8 @@ class Settings:
     topics: TopicSettings = field(default_factory=TopicSettings)
     forecast: ForecastSettings = field(default_factory=ForecastSettings)
     backtest: BacktestSettings = field(default_factory=BacktestSettings)
+    tuning: TuningSettings = field(default_factory=TuningSettings)
+    recipes: Keys[str, Keys[str, Any]] = field(default_factory=dict)  # read by `read_recipe`
 
 
 def load_settings(path: Path) -> Settings:
@@ -124,6 +147,15 @@ def load_settings(path: Path) -> Settings:
     built = _build(Settings, content, "")
     assert isinstance(built, Settings)
     return built
+
+
+def read_recipe(kind: type[Recipe], content: Keys[str, Any], name: str) -> Recipe:
+    """A recipe with the hyperparameters of `[recipes.NAME]`, and its defaults for the others.
+
+    SettingsError names one that the recipe doesn't have, or that is of the wrong type.
+    """
+    recipe: Recipe = _build(kind, content, f"recipes.{name}.")
+    return recipe
 
 
 def _build(kind: type, content: Keys[str, Any], at: str) -> Any:
@@ -154,17 +186,26 @@ def _convert(hint: Any, value: Any, at: str) -> Any:
         if not isinstance(items, list):
             raise _wrong(at, "a list", value)
         return tuple(_convert(get_args(hint)[0], item, at) for item in items)
-    if is_dataclass(hint):
+    if is_dataclass(hint) or origin is Keys:
         if not isinstance(value, dict):
             raise _wrong(at, f"a table, [{at}]", value)
+        if origin is Keys:
+            kept = get_args(hint)[1]
+            return {key: _convert(kept, part, f"{at}.{key}") for key, part in value.items()}
         assert isinstance(hint, type)
         return _build(hint, value, f"{at}.")
     if hint is Step:
         if value not in list(Step):
             raise _wrong(at, "day, week or month", value)
         return Step(value)
-    if type(value) is not hint:
-        raise _wrong(at, {int: "a whole number", str: "text"}.get(hint, hint.__name__), value)
+    if origin is Literal:
+        if value not in get_args(hint):
+            raise _wrong(at, " or ".join(str(name) for name in get_args(hint)), value)
+        return value
+    if hint is float and type(value) is int:
+        return float(value)
+    if hint is not Any and type(value) is not hint:
+        raise _wrong(at, WANTED.get(hint, getattr(hint, "__name__", str(hint))), value)
     return value
 
 

@@ -15,6 +15,7 @@ from penchant.cli.movement import migrate
 from penchant.cli.quarantine import quarantine
 from penchant.cli.rhythm import rhythm
 from penchant.cli.series import NEGATIVE_NUMBERS, series
+from penchant.cli.tuning import tune
 from penchant.cli.worlds import worlds
 
 VERBS = (
@@ -25,6 +26,7 @@ VERBS = (
     profile,
     fit,
     backtest,
+    tune,
     forecast,
     rhythm,
     migrate,

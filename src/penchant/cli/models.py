@@ -31,7 +31,7 @@ def fit(
     with refusing(json):
         workspace = Workspace.open(config)
         name = model or workspace.settings.forecast.model
-        pipeline.recipe_named(name)
+        pipeline.recipe_named(workspace, name)
         with progress(f"Fitting {name}"):
             history = pipeline.workspace_history(workspace)
             pipeline.fit(workspace, name, history)

@@ -72,7 +72,9 @@ def backtest(
     with its forecast. A recipe that fails is listed in the result's failures, beside the
     others' results; it is an error only if all fail.
     """
-    _check(history, recipes, task, cutoffs)
+    if not recipes:
+        raise RecipeError("A backtest needs at least one recipe; found none.")
+    check_cutoffs(history, task, cutoffs)
     weight_DU = draw_weights(len(history.interest.users_U), draws)
     ledger = Ledger(dataset)
     done, trials = 0, len(cutoffs) * len(recipes)
@@ -83,7 +85,7 @@ def backtest(
         row_U = np.searchsorted(history.interest.users_U, past.interest.users_U)
         known_DU = weight_DU[:, row_U]
         for name, recipe in recipes.items():
-            trial = _attempt(name, recipe, past, truth, task)
+            trial = attempt(name, recipe, past, truth, task)
             ledger.enter(trial, task, known_DU)
             done += 1
             if progress is not None:
@@ -94,11 +96,8 @@ def backtest(
     return ledger.close()
 
 
-def _check(
-    history: History, recipes: Mapping[str, Recipe], task: Task, cutoffs: Sequence[int]
-) -> None:
-    if not recipes:
-        raise RecipeError("A backtest needs at least one recipe; found none.")
+def check_cutoffs(history: History, task: Task, cutoffs: Sequence[int]) -> None:
+    """Refuse cutoffs that leave too few steps to score, and those named twice."""
     last = _last_cutoff(history, task)
     wrong = [str(cutoff) for cutoff in cutoffs if not 1 <= cutoff <= last]
     if wrong or not cutoffs:
@@ -110,7 +109,7 @@ def _check(
         raise HistoryError(f"A backtest names each cutoff once; found {list(cutoffs)}.")
 
 
-def _attempt(name: str, recipe: Recipe, past: History, truth: Outcome, task: Task) -> Trial:
+def attempt(name: str, recipe: Recipe, past: History, truth: Outcome, task: Task) -> Trial:
     """Fit and forecast once; whatever goes wrong is the trial's, so that others may go on."""
     forecast, error = None, ""
     start = fitted = time.perf_counter()

@@ -14,6 +14,7 @@ entries.
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from penchant.data.step import Step
 from penchant.interest.history import History
 from penchant.interest.interest import Floats
 from penchant.interest.outcome import outcome
+from penchant.interest.space import Between, OneOf, Space
 from penchant.interest.task import Task
 from penchant.models.activity import activity_U
 from penchant.models.counting import Counting
@@ -55,6 +57,13 @@ class Arima:
     chance_smoothing: float = 0.1  # of TSB
     size_smoothing: float = 0.1  # of TSB
     promotions: bool = True  # as a regressor, where the calendar knows the windows
+
+    SEARCH: ClassVar[Space] = {
+        "most_idle": Between(0.1, 0.9),
+        "chance_smoothing": Between(0.02, 0.5, log=True),
+        "size_smoothing": Between(0.02, 0.5, log=True),
+        "promotions": OneOf((True, False)),
+    }
 
     def fit(self, history: History, task: Task) -> Counting:
         """Forecast every series, and learn from doing so one horizon earlier."""

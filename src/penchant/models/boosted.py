@@ -11,7 +11,7 @@ Shapes: U users, T topics, W windows, N cells, F features.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import lightgbm as lgb
 import numpy as np
@@ -23,6 +23,7 @@ from penchant.interest.history import History
 from penchant.interest.interest import Floats, Names
 from penchant.interest.model import check_topics, make_forecast
 from penchant.interest.outcome import outcome
+from penchant.interest.space import Between, Space
 from penchant.interest.task import Task
 from penchant.models.dense import dense, user_blocks
 from penchant.models.features import (
@@ -57,6 +58,16 @@ class Boosted:
     shock_users: int = 1000  # whose totals tell the shocks
     threads: int = 2  # of LightGBM
     seed: int = 0
+
+    SEARCH: ClassVar[Space] = {
+        "cutoffs": Between(1, 6),
+        "spacing": Between(2, 8),
+        "rounds": Between(40, 240, log=True),
+        "extreme_rounds": Between(40, 240, log=True),
+        "further_rounds": Between(20, 180, log=True),
+        "learning_rate": Between(0.02, 0.2, log=True),
+        "leaves": Between(7, 127, log=True),
+    }
 
     def fit(self, history: History, task: Task) -> "FittedBoosted":
         """Train on earlier cutoffs, and learn what the latest one teaches for predictions."""

@@ -10,6 +10,7 @@ Shapes: U users, T topics, W windows, N cells, P parameters (two slopes and an o
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from penchant.interest.history import History
 from penchant.interest.interest import Floats
 from penchant.interest.model import Model, Recipe, make_forecast
 from penchant.interest.outcome import outcome
+from penchant.interest.space import Between, Space
 from penchant.interest.task import Task
 from penchant.models.gamma_poisson import GammaPoisson
 from penchant.models.univariate import Doubles
@@ -39,6 +41,12 @@ class Calibrated:
     chance_trust: float = 0.25  # in the curve that was learned, between none and 1
     volume_trust: float = 1.0  # in the factors that were learned, on the log scale
     half_sure: float = 100_000.0  # engagements at which a topic's factor weighs as the shop's does
+
+    SEARCH: ClassVar[Space] = {
+        "chance_trust": Between(0.0, 1.0),
+        "volume_trust": Between(0.0, 1.0),
+        "half_sure": Between(1e3, 1e6, log=True),
+    }
 
     def fit(self, history: History, task: Task) -> "FittedCalibrated":
         """Fit the recipe, and learn what to change from a fit of one horizon earlier."""

@@ -10,12 +10,14 @@ Shapes: U users, T topics, W windows.
 
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
 
 from penchant.interest.history import History
 from penchant.interest.interest import Floats
 from penchant.interest.outcome import outcome
+from penchant.interest.space import Between, Space
 from penchant.interest.task import Task
 from penchant.models.activity import activity_U, popularity_T
 from penchant.models.counting import Counting, fit_counting
@@ -32,6 +34,10 @@ class DecayedShare:
     half_lives: tuple[float, ...] = (6.0, 9.0, 12.0, 18.0, 26.0, 52.0)  # tried; none: no tuning
     prior_strengths: tuple[float, ...] = (20.0, 40.0, 80.0, 160.0, 320.0)  # tried
     popularity_half_lives: tuple[float, ...] = (8.0, 26.0, 104.0)  # tried
+
+    SEARCH: ClassVar[Space] = {
+        "activity_half_life": Between(4.0, 52.0, log=True),
+    }
 
     def fit(self, history: History, task: Task) -> Counting:
         """Tune on the outcome of one horizon earlier, then learn the head."""

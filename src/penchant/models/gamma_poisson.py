@@ -9,11 +9,13 @@ Shapes: U users, T topics, W windows.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from penchant.interest.history import History
 from penchant.interest.interest import Floats
+from penchant.interest.space import Between, Space
 from penchant.interest.task import Task
 from penchant.models.activity import activity_U, exposure_U
 from penchant.models.counting import Counting, fit_counting
@@ -25,6 +27,11 @@ class GammaPoisson:
 
     half_life: float = 20.0  # steps
     activity_half_life: float = 12.0  # steps
+
+    SEARCH: ClassVar[Space] = {
+        "half_life": Between(4.0, 104.0, log=True),
+        "activity_half_life": Between(4.0, 52.0, log=True),
+    }
 
     def fit(self, history: History, task: Task) -> Counting:
         """Estimate each topic's Gamma by moments, then learn the head."""
