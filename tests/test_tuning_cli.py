@@ -213,6 +213,15 @@ class TestWriting:
             "threads = 1\nlearning_rate = 0.05\n\n[recipes.arima]\nrounds = 1\n"
         )
 
+    def test_a_field_inside_has_its_place(self, tmp_path):
+        path = tmp_path / "penchant.toml"
+        path.write_text("[recipes.arima]\nshares.half_life = 9.0\n\n[tuning]\n")
+        write_recipe(path, "arima", {"shares.half_life": 30.0, "shares.prior_strength": 7.5})
+        block = "[recipes.arima]\nshares.half_life = 30.0\nshares.prior_strength = 7.5\n"
+        assert path.read_text() == block + "\n[tuning]\n"
+        shares = recipe_named(Workspace.open(path), "arima").shares
+        assert (shares.half_life, shares.prior_strength) == (30.0, 7.5)
+
     def test_a_file_without_the_table_gets_it_at_the_end(self, tmp_path):
         path = tmp_path / "penchant.toml"
         for before, after in (("", ""), ('name = "a"', 'name = "a"\n\n')):

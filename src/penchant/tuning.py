@@ -8,7 +8,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from penchant.errors import HistoryError, SettingsError
 from penchant.evaluation.backtest import possible_cutoffs
 from penchant.evaluation.tune import Plan, Progress, Tuning, tune
 from penchant.interest.history import History
-from penchant.interest.space import space_of, values_of
+from penchant.interest.space import proposed, values_of
 from penchant.interest.task import Task
 from penchant.pipeline import recipe_named, store_topics, workspace_history
 from penchant.settings import FILE
@@ -51,10 +51,7 @@ def tune_recipe(
     where the history is too short to tune on without looking at the backtest's windows.
     """
     recipe = recipe_named(workspace, name)
-    space_of(recipe)
-    assert is_dataclass(recipe)
-    assert not isinstance(recipe, type)
-    recipe = replace(recipe, **values_of(type(recipe)()))
+    recipe = proposed(recipe, values_of(type(recipe)()))
     whole = workspace_history(workspace)
     task, kept = workspace.task, workspace.settings
     end = possible_cutoffs(whole, task, kept.backtest.cutoffs)[0]
@@ -116,7 +113,7 @@ def write_recipe(path: Path, name: str, parameters: Mapping[str, Any]) -> None:
     """
     text = path.read_text(encoding="utf-8")
     wanted = tomllib.loads(text)
-    wanted.setdefault("recipes", {}).setdefault(name, {}).update(_plain(parameters))
+    _update(wanted, tomllib.loads(recipe_block(name, parameters)))
     changed = _with_block(text, name, parameters)
     try:
         found = tomllib.loads(changed)
@@ -143,16 +140,20 @@ def _with_block(text: str, name: str, parameters: Mapping[str, Any]) -> str:
     end = next((at for at in after if HEADER.match(lines[at])), len(lines))
     body = lines[start + 1 : end]
     for key, value in parameters.items():
-        places = [at for at, line in enumerate(body) if re.match(rf"\s*{key}\s*=", line)]
+        places = [at for at, line in enumerate(body) if re.match(rf"\s*{re.escape(key)}\s*=", line)]
         filled = [at for at, line in enumerate(body) if line.strip()]
         at = places[0] if places else max(filled, default=-1) + 1
         body[at : at + len(places[:1])] = [f"{key} = {_toml(value)}"]
     return "\n".join([*lines[: start + 1], *body, *lines[end:], ""])
 
 
-def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Hyperparameters as they are read back."""
-    return {key: tomllib.loads(f"_ = {_toml(value)}")["_"] for key, value in parameters.items()}
+def _update(settings: dict[str, Any], block: Mapping[str, Any]) -> None:
+    """Put the values of a block into settings, table by table."""
+    for key, value in block.items():
+        if isinstance(value, dict):
+            _update(settings.setdefault(key, {}), value)
+        else:
+            settings[key] = value
 
 
 def _toml(value: Any) -> str:

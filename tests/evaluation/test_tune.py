@@ -248,7 +248,7 @@ def test_a_file_that_is_no_tuning_is_refused_and_kept(history, tmp_path):
 
 def test_without_optuna_it_says_how_to_install_it(history, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(RecipeError, match=r'pip install "penchant\[tune\]"'):
+    with pytest.raises(RecipeError, match=r"pip install 'penchant\[tune\]'"):
         tune(history, Tuned(), TASK, CUTOFFS, QUICK)
 
 

@@ -1,6 +1,6 @@
 """What a recipe may be tuned over, and values that are refused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import pytest
@@ -9,17 +9,25 @@ from penchant.errors import RecipeError
 from penchant.interest.space import Between, OneOf, proposed, space_of, values_of
 
 
+@dataclass(frozen=True)
+class Training:
+    passes: int = 3
+    threads: int = 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     depth: int = 2
     rate: float = 0.1
     sort: str = "gru"
     seed: int = 0
+    training: Training = field(default_factory=Training)
 
     SEARCH: ClassVar = {
         "depth": Between(1, 4),
         "rate": Between(0.01, 1.0, log=True),
         "sort": OneOf(("gru", "lstm")),
+        "training.passes": Between(1, 9),
     }
 
     def fit(self, history, task):
@@ -33,9 +41,15 @@ class Plain:
 
 
 def test_values_in_the_space_make_another_recipe():
-    assert values_of(Cell()) == {"depth": 2, "rate": 0.1, "sort": "gru"}
+    usual = {"depth": 2, "rate": 0.1, "sort": "gru", "training.passes": 3}
+    assert values_of(Cell()) == usual
     found = proposed(Cell(seed=7), {"depth": 4, "sort": "lstm"})
     assert found == Cell(depth=4, sort="lstm", seed=7)
+
+
+def test_a_dot_leads_to_a_field_inside():
+    found = proposed(Cell(training=Training(threads=2)), {"training.passes": 5})
+    assert found == Cell(training=Training(passes=5, threads=2))
 
 
 def test_a_name_that_is_not_tuned_is_refused_with_a_likely_one():

@@ -171,8 +171,8 @@ def open_study(
         import optuna
     except ImportError as error:
         raise RecipeError(
-            "Tuning needs optuna, which isn't installed. Install it with "
-            '`pip install "penchant[tune]"`.'
+            "Tuning needs the package optuna, which isn't installed. "
+            "Run: pip install 'penchant[tune]'."
         ) from error
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -4,12 +4,14 @@ A recipe declares it on its class, next to its fields, and every range holds the
 
     SEARCH: ClassVar[Space] = {"half_life": Between(4.0, 104.0, log=True)}
 
+A dot leads to a field of a dataclass inside: `training.learning_rate`.
 A space says where good values have been found, not which values work: a recipe may be given others
 by hand. Numbers are proposed with four digits, so that what is written down is what was tried.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 from penchant.errors import RecipeError, suggest
@@ -94,7 +96,7 @@ def space_of(recipe: Recipe) -> Space:
 
 def values_of(recipe: Recipe) -> dict[str, Any]:
     """The values that a recipe has now, of those it may be tuned over."""
-    return {name: getattr(recipe, name) for name in space_of(recipe)}
+    return {name: reduce(getattr, name.split("."), recipe) for name in space_of(recipe)}
 
 
 def proposed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
@@ -113,6 +115,11 @@ def proposed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
                 f"'{name}' of {type(recipe).__name__} is tuned over {space[name]}; "
                 f"found {value!r}. Start from a value inside."
             )
-    assert is_dataclass(recipe)
-    assert not isinstance(recipe, type)
-    return replace(recipe, **values)
+    for name, value in values.items():
+        recipe = _replaced(recipe, name.split("."), value)
+    return recipe
+
+
+def _replaced(part: Any, path: Sequence[str], value: Any) -> Any:
+    first, *rest = path
+    return replace(part, **{first: _replaced(getattr(part, first), rest, value) if rest else value})

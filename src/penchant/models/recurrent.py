@@ -10,12 +10,14 @@ Shapes: B users of a batch, S steps, T topics, M measures of a step, C cutoffs, 
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from penchant.errors import RecipeError
 from penchant.interest.history import History
+from penchant.interest.space import Between, OneOf, Space
 from penchant.interest.task import Task
 from penchant.models.forecaster import FittedNetwork, fit_network
 from penchant.models.network import Head, Network, Shape, Tensors
@@ -33,6 +35,16 @@ class Recurrent:
     layers: int = 1
     dropout: float = 0.1
     training: Training = field(default_factory=Training)
+
+    SEARCH: ClassVar[Space] = {
+        "cell": OneOf(("rnn", "gru", "lstm")),
+        "width": Between(16, 256, log=True),
+        "layers": Between(1, 2),
+        "dropout": Between(0.0, 0.5),
+        "training.learning_rate": Between(3e-4, 3e-2, log=True),
+        "training.weight_decay": Between(1e-3, 0.3, log=True),
+        "training.cutoffs": Between(1, 8),
+    }
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
