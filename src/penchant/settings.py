@@ -97,7 +97,7 @@ class BacktestSettings:
 
     cutoffs: int = 3  # rolling calendar cutoffs
     draws: int = 100  # of the bootstrap over customers
-    models: tuple[str, ...] = ()  # none tries every recipe
+    models: tuple[str, ...] = ()  # none tries one of each that costs little
 
     def __post_init__(self) -> None:
         if self.cutoffs < 1 or self.draws < 0:
