@@ -43,9 +43,11 @@ RECIPES = Families(
         "seasonal_naive": "naive.SeasonalNaive",
         "decayed_share": "decayed_share.DecayedShare",
         "gamma_poisson": "gamma_poisson.GammaPoisson",
+        "walk": "walk.Walk",
         "arima": "arima.Arima",
         "boosted": "boosted.Boosted",
         "recurrent": "recurrent.Recurrent",
+        "graph": "graph.Graph",
         "ensemble": "ensemble.Ensemble",
         "calibrated": "calibrated.Calibrated",
     }
@@ -78,5 +80,6 @@ _PARTS = (
     "panel.Scaling",
     "rates.Rates",
     "training.Training",
+    "walk.Reach",
 )  # what fitted models are made of, for loading
 TYPES = Families({place.split(".")[1]: place for place in (*RECIPES.places, *_PARTS)})

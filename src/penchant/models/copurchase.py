@@ -107,8 +107,8 @@ def learn_copurchase(blocks: Iterable[Dense], span: int) -> Copurchase:
         factor_TR=_leading(sums.gram_TT, max(RANKS)),
         binary_factor_TR=_leading(sums.binary_TT / np.outer(scale_T, scale_T), RANK_BINARY),
         binary_scale_T=scale_T.astype(np.float32),
-        ease_TT=_ease(sums.gram_TT),
-        ease_binary_TT=_ease(sums.binary_TT),
+        ease_TT=ease(sums.gram_TT),
+        ease_binary_TT=ease(sums.binary_TT),
         own_TF=own_TF,
         cross_PT=np.linalg.solve(ridge_PP, rest_PT).astype(np.float32),
     )
@@ -169,8 +169,9 @@ def _leading(gram_TT: Doubles, rank: int) -> Floats:
     return np.ascontiguousarray(vector_TT[:, ::-1][:, :rank], dtype=np.float32)
 
 
-def _ease(gram_TT: Doubles) -> Floats:
-    inverse_TT = np.linalg.inv(gram_TT + EASE_RIDGE * np.eye(len(gram_TT)))
+def ease(gram_TT: Doubles, ridge: float = EASE_RIDGE) -> Floats:
+    """Weights from each topic to the others, from the Gram matrix of users' tastes."""
+    inverse_TT = np.linalg.inv(gram_TT + ridge * np.eye(len(gram_TT)))
     weight_TT = -inverse_TT / np.diag(inverse_TT)
     np.fill_diagonal(weight_TT, 0)
     return weight_TT.astype(np.float32)
