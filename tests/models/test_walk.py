@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from models.shops import TASK, history_of, lopsided
+from models.shops import TASK, history_of
 from penchant.errors import RecipeError
 from penchant.interest.history import History
 from penchant.interest.outcome import outcome
@@ -65,21 +65,22 @@ def test_a_walk_is_that_of_rp3beta():
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
-def test_without_tuning_settings_are_kept():
-    recipe = Walk(parts=(), part=0.3)
-    assert recipe.fit(lopsided(), TASK).counter.recipe == recipe
-
-
-def test_where_the_graph_says_nothing_popularity_is_kept():
+def test_where_baskets_tell_nothing_the_graph_gets_no_part():
     """Everyone has the same tastes, so that nobody's baskets tell of other topics."""
     rng = np.random.default_rng(0)
-    same = history_of(rng.poisson(0.3, size=(200, 5, 36)))
-    tuned = Walk().fit(same, TASK).counter.recipe
-    assert tuned.part <= Walk().fit(rare_beside_popular(), TASK).counter.recipe.part
+    alike = history_of(rng.poisson(0.3, size=(200, 5, 36)))
+    told = Walk().fit(rare_beside_popular(), TASK).counter.part
+    assert Walk().fit(alike, TASK).counter.part < told
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"), [({"method": "pagerank"}, "ease"), ({"part": 1.0}, "1")]
+    ("wrong", "said"),
+    [
+        ({"method": "pagerank"}, "rp3beta, ease"),
+        ({"parts": (0.5, 1.0)}, "below 1"),
+        ({"parts": ()}, "one or more"),
+        ({"strengths": (0.0,)}, "above 0"),
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong, said):
     with pytest.raises(RecipeError, match=said):

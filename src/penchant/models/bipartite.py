@@ -9,7 +9,7 @@ the topic. The graph has users, topics and the topics' parents, and no item node
   correlations of correspondence analysis (Greenacre 1984). The strongest are edges, and the leading
   eigenvectors are coordinates of topics.
 Shapes: U users, T topics, S steps, M measures of a place in the year, P parents, V nodes (topics,
-then parents), E edges, D coordinates, F features of a node.
+then parents), E edges, N entries of a history, D coordinates, F features of a node.
 """
 
 from collections.abc import Sequence

@@ -11,8 +11,8 @@ It helps little where the features of cells already hold what similar users do (
 Sources: Kipf and Welling, "Semi-supervised classification with graph convolutional networks"
 (2017); Veličković et al., "Graph attention networks" (2018); He et al., "LightGCN" (2020), for
 propagation from the topics a user engaged in.
-Shapes: B users of a batch, S steps, T topics, C cutoffs, H half-lives, V nodes, E edges (in a
-vector's name its width), F features of a node, D width of the state.
+Shapes: B users of a batch, S steps, M measures of a step, T topics, C cutoffs, H half-lives,
+V nodes, E edges (of a vector, its width), F features of a node or of a state, D width.
 """
 
 from dataclasses import dataclass, field
@@ -123,8 +123,8 @@ class UserEncoder(nn.Module):
         if self.heeded is not None:  # attention over a user's topics, who has no features himself
             edge_BCHT = edge_BCHT * self.heeded(vector_TE)[:, 0].exp()
         mean_BCHT = edge_BCHT / (edge_BCHT.sum(dim=3, keepdim=True) + LEAST_TASTE)
-        told_BCX = torch.cat([(mean_BCHT @ vector_TE).flatten(2), much_BCH], dim=2)
-        state_BCD: Tensor = self.dropout(functional.silu(self.out(told_BCX)))
+        told_BCF = torch.cat([(mean_BCHT @ vector_TE).flatten(2), much_BCH], dim=2)
+        state_BCD: Tensor = self.dropout(functional.silu(self.out(told_BCF)))
         return state_BCD
 
 

@@ -41,37 +41,41 @@ class Walk:
     power: float = 1.5  # of each step's chance, for rp3beta
     damping: float = 0.2  # of topics by their popularity, for rp3beta: its beta
     ridge: float = 1000.0  # for ease
-    part: float = 0.5  # of the pseudo-events that the graph gives; where tuning starts
-    parts: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 0.9)  # tried; none: no tuning
-    strengths: tuple[float, ...] = (40.0, 80.0, 160.0, 320.0)  # pseudo-events tried
+    parts: tuple[float, ...] = (0.5, 0.0, 0.25, 0.75, 0.9)  # of the pseudo-events, from the graph
+    strengths: tuple[float, ...] = (80.0, 40.0, 160.0, 320.0)  # pseudo-events; first: untuned
     share: DecayedShare = field(default_factory=DecayedShare)  # of the user's own
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise RecipeError(f"A method is one of {', '.join(METHODS)}; found '{self.method}'.")
-        if not all(0 <= part < 1 for part in (self.part, *self.parts)):
-            raise RecipeError("A part is at least 0 and below 1, so that nothing is impossible.")
+        if not self.parts or not all(0 <= part < 1 for part in self.parts):
+            raise RecipeError(
+                f"Parts are one or more from 0 to below 1, so that nothing is impossible; found "
+                f"{self.parts}."
+            )
+        if not self.strengths or not all(strength > 0 for strength in self.strengths):
+            raise RecipeError(f"Strengths are one or more above 0; found {self.strengths}.")
 
     def fit(self, history: History, task: Task) -> Counting:
         """Tune and learn the head one horizon earlier, with the graph of then; then learn anew."""
         cutoff = history.cutoff - task.horizon
         if cutoff < 1 or not (history.interest.step_N < cutoff).any():
             return fit_counting(self.reach(history, task), history, task)
-        earlier = self.reach(history.until(cutoff), task)
-        if self.parts:
-            share = self.share.tuned(history, task)
-            earlier = replace(earlier, recipe=replace(self, share=share)).tuned(history, task)
+        steady = replace(self, share=self.share.tuned(history, task))
+        earlier = steady.reach(history.until(cutoff), task).tuned(history, task)
         fitted = fit_counting(earlier, history, task)
-        return replace(fitted, counter=earlier.recipe.reach(history, task))
+        now = replace(earlier, reach_TT=self.reach(history, task).reach_TT)
+        return replace(fitted, counter=now)
 
     def reach(self, history: History, task: Task) -> "Reach":
         """Where tastes lead, learned from everyone in a history."""
         taste_UT = tastes_UT(history, task.target, self.half_life)
         if self.method == "ease":
-            return Reach(self, ease((taste_UT.T @ taste_UT).toarray(), self.ridge))
-        popular_T = np.maximum(np.asarray(taste_UT.sum(axis=0), dtype=float), 1.0)
-        reach_TT = walk_TT(taste_UT, self.power) / popular_T**self.damping
-        return Reach(self, reach_TT.astype(np.float32))
+            reach_TT = ease((taste_UT.T @ taste_UT).toarray(), self.ridge)
+        else:
+            popular_T = np.maximum(np.asarray(taste_UT.sum(axis=0), dtype=float), 1.0)
+            reach_TT = (walk_TT(taste_UT, self.power) / popular_T**self.damping).astype(np.float32)
+        return Reach(self, reach_TT, self.parts[0], self.strengths[0])
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ class Reach:
 
     recipe: Walk
     reach_TT: Floats
+    part: float  # of the pseudo-events, from the graph
+    strength: float  # pseudo-events
 
     def volume_UTW(self, history: History, task: Task) -> Floats:
         """Spread each user's activity by the smoothed shares."""
@@ -110,8 +116,7 @@ class Reach:
         sources = self._sources(past, task)
         best, least = self, np.inf
         for part, strength in product(self.recipe.parts, self.recipe.strengths):
-            share = replace(self.recipe.share, prior_strength=strength)
-            tried = replace(self, recipe=replace(self.recipe, part=part, share=share))
+            tried = replace(self, part=part, strength=strength)
             loss = -float((came_UT[came] * np.log(tried._mixed(*sources)[came])).sum())
             if loss < least:
                 best, least = tried, loss
@@ -124,6 +129,6 @@ class Reach:
         return own_UT, popular_T, self.led_UT(history, task, popular_T)
 
     def _mixed(self, own_UT: Floats, popular_T: Floats, led_UT: Floats) -> Floats:
-        part, strength = self.recipe.part, self.recipe.share.prior_strength
-        prior_UT = (1 - part) * popular_T + part * led_UT
-        return (own_UT + strength * prior_UT) / (own_UT.sum(axis=1, keepdims=True) + strength)
+        prior_UT = (1 - self.part) * popular_T + self.part * led_UT
+        total_U1 = own_UT.sum(axis=1, keepdims=True)
+        return (own_UT + self.strength * prior_UT) / (total_U1 + self.strength)
