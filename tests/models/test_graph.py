@@ -14,7 +14,7 @@ from penchant.models.network import Shape
 from penchant.models.training import Training
 
 Graph = RECIPES["graph"]
-QUICK = Training(passes=4, cutoffs=3)
+QUICK = Training(passes=3, cutoffs=2)
 layers = pytest.mark.parametrize("layer", ["gcn", "gat"])
 SHAPE = Shape(topics=8, features=3, windows=2, moments=4)
 

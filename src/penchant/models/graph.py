@@ -5,8 +5,8 @@ vector; no topic has a free vector of its own, so one that was hardly bought, or
 training, is told by its neighbours, its parent and its popularity. A user's state is one more step
 of propagation, along the edges to the topics engaged in, which fade with age at each cutoff: a new
 user is served as soon as he has one edge. Topic and state meet in the head.
-Items aren't nodes: a history knows them only by their topic (bipartite.py). The graph is learned
-once, at the fit, and is the same at all training cutoffs, so it knows of them what they didn't.
+Items aren't nodes: a history knows them only by their topic (bipartite.py). One graph serves all
+training cutoffs; it is learned one horizon before the fit's, so it hardly knows their outcomes.
 It helps little where the features of cells already hold what similar users do (docs/log.md).
 Sources: Kipf and Welling, "Semi-supervised classification with graph convolutional networks"
 (2017); Veličković et al., "Graph attention networks" (2018); He et al., "LightGCN" (2020), for
@@ -36,6 +36,7 @@ from penchant.models.training import Training
 LAYERS = ("gcn", "gat")
 GRAPH = ("source_E", "target_E", "weight_E", "feature_VF")
 HALF_LIVES = (3.0, 12.0, 52.0)  # steps, of the edges from a user to his topics
+LATEST = 0.05  # weight of a batch in the mean of states
 LEAST_TASTE = 1.0  # pseudo-weight of a user's edges, so that one of them doesn't shout
 
 
@@ -62,14 +63,19 @@ class Graph:
         return fit_network(self, history, task)
 
     def given(self, history: History, task: Task) -> Tensors:
-        """Edges and features of topics and their parents."""
-        moment_SM = moments(history).numpy()
-        graph = learn_topics(history, task.target, self.nearest, self.coordinates, moment_SM)
+        """Edges and features of topics and their parents, of one horizon before the cutoff.
+
+        Later ones would tell the network, while it trains, what its own outcomes were.
+        """
+        past = history.until(history.cutoff - task.horizon, panel=True)
+        moment_SM = moments(past).numpy()
+        graph = learn_topics(past, task.target, self.nearest, self.coordinates, moment_SM)
         return Tensors(GRAPH, tuple(getattr(graph, name) for name in GRAPH))
 
     def build(self, shape: Shape, given: Tensors) -> Network:
         """An untrained network."""
         head = Head(shape, self.width, self.vector, self.width, self.dropout)
+        head.as_vector = nn.Linear(self.width, self.vector, bias=False)  # see Centre
         encoder = UserEncoder(self, shape, given)
         return Network(head, encoder, TopicEncoder(self, shape, given))
 
@@ -109,6 +115,7 @@ class UserEncoder(nn.Module):
         self.topics = TopicEncoder(recipe, shape, given)
         self.heeded = nn.Linear(recipe.vector, 1) if recipe.layer == "gat" else None
         self.out = nn.Linear(len(HALF_LIVES) * (recipe.vector + 1), recipe.width)
+        self.centre = Centre(recipe.width)
         self.dropout = nn.Dropout(recipe.dropout)
 
     def forward(self, count_BST: Tensor, moment_SM: Tensor, cutoff_C: Tensor) -> Tensor:
@@ -124,8 +131,28 @@ class UserEncoder(nn.Module):
             edge_BCHT = edge_BCHT * self.heeded(vector_TE)[:, 0].exp()
         mean_BCHT = edge_BCHT / (edge_BCHT.sum(dim=3, keepdim=True) + LEAST_TASTE)
         told_BCF = torch.cat([(mean_BCHT @ vector_TE).flatten(2), much_BCH], dim=2)
-        state_BCD: Tensor = self.dropout(functional.silu(self.out(told_BCF)))
+        state_BCD: Tensor = self.dropout(self.centre(functional.silu(self.out(told_BCF))))
         return state_BCD
+
+
+class Centre(nn.Module):
+    """A state less everybody's mean, so that topics' vectors tell users apart and nothing else.
+
+    What a vector says of everyone alike is a bias of the topic: it learns the season of the few
+    training cutoffs (docs/log.md).
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.mean_D: Tensor
+        self.register_buffer("mean_D", torch.zeros(width))
+
+    def forward(self, state_BCD: Tensor) -> Tensor:
+        """The state, off the mean of the latest batches."""
+        if self.training:
+            latest_D = state_BCD.detach().float().mean(dim=(0, 1))
+            self.mean_D = torch.lerp(self.mean_D, latest_D, LATEST)
+        return state_BCD - self.mean_D
 
 
 def _edges(recipe: Graph, edge_2E: Tensor, weight_E: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
