@@ -23,9 +23,10 @@ def test_features_come_to_one_scale_and_the_unknown_is_told():
     raw_NF = rng.normal(5.0, [1.0, 100.0, 2.0], size=(2000, 3)).astype(np.float32)
     raw_NF[:, 1] = rng.pareto(1.1, size=2000)  # heavy
     raw_NF[::4, 2] = np.nan
-    scaling = learn_scaling(raw_NF)
+    scaling = learn_scaling(raw_NF, np.array(["flat", "heavy", "holed"]))
     scaled_NF = scaling(raw_NF)
-    assert scaled_NF.shape == (2000, scaling.width) == (2000, 4)
+    assert scaling.columns == ("flat", "heavy", "holed", "holed_unknown")
+    assert scaled_NF.shape == (2000, 4)
     assert scaling.heavy_F.tolist() == [False, True, False]
     assert np.abs(scaled_NF[:, :3].mean(axis=0)).max() < 0.1
     np.testing.assert_allclose(scaled_NF[:, :2].std(axis=0), 1, atol=0.15)
@@ -37,7 +38,7 @@ def test_features_come_to_one_scale_and_the_unknown_is_told():
 
 def test_a_feature_that_never_changes_is_no_trouble():
     raw_NF = np.full((50, 2), 3.0, dtype=np.float32)
-    assert np.isfinite(learn_scaling(raw_NF)(raw_NF)).all()
+    assert np.isfinite(learn_scaling(raw_NF, np.array(["a", "b"]))(raw_NF)).all()
 
 
 def test_snapshots_hold_what_came_where_it_is_known(panel):

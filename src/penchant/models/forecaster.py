@@ -18,7 +18,7 @@ from penchant.models.batches import Batch, moments, weekly
 from penchant.models.features import Context, known_of, learn_context, look_columns
 from penchant.models.lesson import Lesson
 from penchant.models.network import Architecture, Network, Shape, Tensors, volumes
-from penchant.models.panel import Scaling, cell_features, panel_of
+from penchant.models.panel import Scaling, cell_table, panel_of
 from penchant.models.sampling import earlier_looks
 from penchant.models.training import seeded
 
@@ -75,7 +75,7 @@ def fit_network(recipe: Architecture, history: History, task: Task) -> FittedNet
     looks = earlier_looks(history, task, settings.cutoffs, settings.spacing, settings.least_cutoff)
     panel, scaling = panel_of(history, looks, task, settings.most_users, settings.seed)
     topics, year = history.interest.shape[1], moments(panel.history).shape[1]
-    shape = Shape(topics, scaling.width, len(task.windows), year)
+    shape = Shape(topics, scaling.columns, len(task.windows), year)
     given = recipe.given(history, task)
     lesson = Lesson(panel, task, settings)
     net = untrained(recipe, shape, given)
@@ -108,7 +108,7 @@ def forecast_cells(net: Network, history: History, model: FittedNetwork) -> tupl
     parts = []
     with seeded(0, model.recipe.training.threads):
         for block in history.blocks(max(1, CELLS_AT_ONCE // topics)):
-            raw_NF, _ = cell_features(block, model.context, model.task, extras)
+            cells = cell_table(block, model.context, model.task, extras)
             users = len(block.interest.users_U)
             user_N = torch.arange(users).repeat_interleave(topics)
             nothing_NW = torch.zeros(len(user_N), 0)
@@ -119,7 +119,7 @@ def forecast_cells(net: Network, history: History, model: FittedNetwork) -> tupl
                 torch.zeros_like(user_N),
                 user_N,
                 torch.arange(topics).repeat(users),
-                torch.from_numpy(model.scaling(raw_NF)),
+                torch.from_numpy(model.scaling(cells.raw_NF)),
                 nothing_NW,
                 nothing_NW,
             )

@@ -33,9 +33,14 @@ class Shape:
     """What a network must know of its input before it is built."""
 
     topics: int
-    features: int
+    columns: tuple[str, ...]  # names of the features
     windows: int
     moments: int
+
+    @property
+    def features(self) -> int:
+        """Features of a cell."""
+        return len(self.columns)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from penchant.interest.counts import Flags
 from penchant.interest.history import History
-from penchant.interest.interest import Floats
+from penchant.interest.interest import Floats, Names
 from penchant.interest.outcome import outcome
 from penchant.interest.task import Task
 from penchant.models.dense import dense, user_blocks
@@ -23,6 +23,7 @@ from penchant.models.sampling import Look
 
 Halves = npt.NDArray[np.float16]
 CODES = ("topic_code", "topic_parent", "user_attribute_")  # starts of names that are no amounts
+UNKNOWN = "_unknown"  # end of the name of a column that says so
 HEAVY = 12.0  # spreads: a feature that reaches farther is squashed
 FARTHEST = 5.0  # spreads: farther values are cut
 SCALE_USERS = 200  # of each cutoff, who tell the scale
@@ -36,15 +37,17 @@ class Scaling:
     missing_F: Flags  # features that can be unknown, which get a column that says so
     mean_F: Floats
     spread_F: Floats
+    names_F: Names
 
     @property
-    def width(self) -> int:
-        """Columns after scaling."""
-        return len(self.mean_F) + int(self.missing_F.sum())
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns after scaling."""
+        unknown_F = np.char.add(self.names_F[self.missing_F], UNKNOWN)
+        return (*self.names_F.tolist(), *unknown_F.tolist())
 
     def __call__(self, raw_NF: Floats) -> Floats:
         """Scale features of cells; unknown ones become the mean. Column by column, for speed."""
-        out_FN = np.empty((self.width, len(raw_NF)), dtype=np.float32)
+        out_FN = np.empty((len(self.columns), len(raw_NF)), dtype=np.float32)
         told = len(self.mean_F)
         for f, (mean, spread) in enumerate(zip(self.mean_F, self.spread_F, strict=True)):
             raw_N, out_N = raw_NF[:, f], out_FN[f]
@@ -64,7 +67,7 @@ def squashed(value_N: Floats) -> Floats:
     return np.sign(value_N) * np.log1p(np.abs(value_N))
 
 
-def learn_scaling(raw_NF: Floats) -> Scaling:
+def learn_scaling(raw_NF: Floats, names_F: Names) -> Scaling:
     """Learn the scale of features from some cells."""
     missing_F = np.isnan(raw_NF).any(axis=0)
     known_NF = np.ma.masked_invalid(raw_NF)
@@ -72,9 +75,8 @@ def learn_scaling(raw_NF: Floats) -> Scaling:
     known_NF[:, heavy_F] = squashed(known_NF[:, heavy_F])
     mean_F = known_NF.mean(axis=0).filled(0).astype(np.float32)
     spread_F = known_NF.std(axis=0).filled(0).astype(np.float32)
-    return Scaling(
-        np.asarray(heavy_F), np.asarray(missing_F), mean_F, np.where(spread_F > 1e-6, spread_F, 1)
-    )
+    spread_F = np.where(spread_F > 1e-6, spread_F, 1)
+    return Scaling(np.asarray(heavy_F), np.asarray(missing_F), mean_F, spread_F, names_F)
 
 
 @dataclass(frozen=True)
@@ -96,19 +98,29 @@ class Panel:
     snapshots: tuple[Snapshot, ...]
 
 
-def cell_features(
+@dataclass(frozen=True)
+class CellTable:
+    """Every cell of a block of users, as it is read before scaling."""
+
+    raw_NF: Floats  # column after column in memory
+    names_F: Names
+    ever_UT: Flags  # cells with a past
+
+
+def cell_table(
     block: History, context: Context, task: Task, extras: list[dict[str, Floats]]
-) -> tuple[Floats, Flags]:
-    """Raw features of every cell of a block of users, `NF`, and which cells have a past, `UT`."""
+) -> CellTable:
+    """Raw features of every cell of a block of users; `extras` are those of the windows."""
     laid = dense(block, task.target)
     users, topics, _ = laid.shape
     table = feature_table(block, laid, context, np.arange(users * topics))
-    columns = [value_N for name, value_N in table.items() if not name.startswith(CODES)]
-    columns += [np.tile(value_T, users) for extra in extras for value_T in extra.values()]
+    columns = {name: value_N for name, value_N in table.items() if not name.startswith(CODES)}
+    for w, extra in enumerate(extras):
+        columns |= {f"{w}_{name}": np.tile(value_T, users) for name, value_T in extra.items()}
     raw_FN = np.empty((len(columns), users * topics), dtype=np.float32)
-    for f, value_N in enumerate(columns):
-        raw_FN[f] = value_N
-    return raw_FN.T, laid.ever_UT
+    for raw_N, value_N in zip(raw_FN, columns.values(), strict=True):
+        raw_N[:] = value_N
+    return CellTable(raw_FN.T, np.array(list(columns)), laid.ever_UT)
 
 
 def panel_of(
@@ -122,10 +134,11 @@ def panel_of(
     extras = [look_columns(look.past, look.context, task) for look in looks]
     few_U = row_U[:: max(1, len(row_U) // SCALE_USERS)]
     samples = [
-        cell_features(look.past.only(few_U), look.context, task, extra)[0]
+        cell_table(look.past.only(few_U), look.context, task, extra)
         for look, extra in zip(looks, extras, strict=True)
     ]
-    scaling = learn_scaling(np.concatenate(samples))
+    raw_NF = np.concatenate([sample.raw_NF for sample in samples])
+    scaling = learn_scaling(raw_NF, samples[0].names_F)
     snapshots = tuple(
         _snapshot(history, look, task, row_U, (extra, scaling))
         for look, extra in zip(looks, extras, strict=True)
@@ -145,9 +158,10 @@ def _snapshot(
     topics = past.interest.shape[1]
     parts = []
     for block in user_blocks(past):
-        raw_NF, ever_UT = cell_features(block, look.context, task, extras)
-        feature_NF = scaling(raw_NF).astype(np.float16, order="C")
-        parts.append((feature_NF.reshape(-1, topics, scaling.width), ever_UT))
+        cells = cell_table(block, look.context, task, extras)
+        feature_NF = scaling(cells.raw_NF).astype(np.float16, order="C")
+        width = feature_NF.shape[1]
+        parts.append((feature_NF.reshape(-1, topics, width), cells.ever_UT))
     passed_W = np.isin(np.arange(len(task.windows)), look.passed)
     count_UTW = np.zeros((len(row_U), topics, len(task.windows)), dtype=np.float32)
     asked = Task(
