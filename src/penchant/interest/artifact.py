@@ -10,7 +10,7 @@ SHA-256 of each file).
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -112,11 +112,16 @@ def save_model(model: Model, topics: Topics, folder: Path) -> None:
     model_json = json.dumps({"model": tree, "level": topics.level}, indent=1).encode()
     tables = (_parquet(table) for table in (vocabulary, topics.items, topics.words))
     contents = (model_json, save(arrays), *tables)
-    files = dict(zip(FILES, contents, strict=True))
+    write_artefact(dict(zip(FILES, contents, strict=True)), folder)
+
+
+def write_artefact(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write files and their hashes to a folder, complete or not at all."""
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    files["manifest.json"] = json.dumps({"format": FORMAT, "sha256": hashes}, indent=1).encode()
+    manifest = json.dumps({"format": FORMAT, "sha256": hashes}, indent=1).encode()
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():  # the manifest goes last: without it nothing is valid
+    # The manifest goes last: without it nothing is valid.
+    for name, content in {**files, "manifest.json": manifest}.items():
         partial = folder / f"{name}.partial"
         with partial.open("wb") as file:
             file.write(content)
@@ -127,7 +132,7 @@ def save_model(model: Model, topics: Topics, folder: Path) -> None:
 
 def load_model(folder: Path, *types: Types) -> tuple[Model, Topics]:
     """Read a model and its topics, checking every hash."""
-    files = _checked_files(folder)
+    files = read_artefact(folder, FILES)
     arrays: Arrays = load(files["arrays.safetensors"])
     content = json.loads(files["model.json"])
     vocabulary = pq.read_table(pa.BufferReader(files["topics.parquet"]))
@@ -141,7 +146,8 @@ def load_model(folder: Path, *types: Types) -> tuple[Model, Topics]:
     return from_tree(content["model"], arrays, *types), topics
 
 
-def _checked_files(folder: Path) -> dict[str, bytes]:
+def read_artefact(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """Read the files of a folder, checking every hash; ArtefactError where one isn't right."""
     manifest = folder / "manifest.json"
     if not manifest.exists():
         raise ArtefactError(f"{folder} holds no model: it has no manifest.json. Run penchant fit.")
@@ -156,7 +162,7 @@ def _checked_files(folder: Path) -> dict[str, bytes]:
             "Fit the model again, or use the version that saved it."
         )
     files = {}
-    for name in FILES:
+    for name in names:
         expected = hashes.get(name)
         path = folder / name
         files[name] = path.read_bytes() if path.exists() else b""
