@@ -48,6 +48,7 @@ RECIPES = Families(
         "boosted": "boosted.Boosted",
         "recurrent": "recurrent.Recurrent",
         "graph": "graph.Graph",
+        "pretrained": "pretrained.Pretrained",
         "ensemble": "ensemble.Ensemble",
         "calibrated": "calibrated.Calibrated",
     }
@@ -79,6 +80,7 @@ _PARTS = (
     "network.Tensors",
     "panel.Scaling",
     "rates.Rates",
+    "reader.Reading",
     "training.Training",
     "walk.Reach",
 )  # what fitted models are made of, for loading
