@@ -24,9 +24,9 @@ TOP = "all"  # the branch above topics at the top level
 
 
 def topic_texts(topics: Topics) -> list[str]:
-    """What each topic is called, after the branch above it."""
-    pairs = zip(topics.parent_T.tolist(), topics.names_T.tolist(), strict=True)
-    return [name if parent == TOP else f"{parent}: {name}" for parent, name in pairs]
+    """What each topic is called, and the branch above it, where there is one."""
+    pairs = zip(topics.names_T.tolist(), topics.parent_T.tolist(), strict=True)
+    return [name if parent == TOP else f"{name} ({parent})" for name, parent in pairs]
 
 
 def encode(texts: Sequence[str], model: str = OFFLINE) -> Floats:

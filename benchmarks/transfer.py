@@ -1,0 +1,200 @@
+"""Transfer: a network that learned at one shop forecasts another, with ever more customers of it.
+
+    python benchmarks/transfer.py            the whole benchmark; writes benchmarks/results
+    python benchmarks/transfer.py --quick    a few customers of both shops, in a minute or so
+
+A run that leaves something out only prints, unless `--out` says where to write.
+"""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads leave shared cores alone
+
+import argparse
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bench.clock import Clocked, with_processor_time
+from bench.curve import drawn
+from bench.machine import ROOT, setting
+from bench.rows import Row, Rows, difference_rows, score_rows, write_rows
+from bench.shops import INSTACART, JOURNEY, SHOPS
+from bench.transferpage import (
+    AMOUNTS,
+    COMPARED,
+    LEVELS,
+    SCRATCH,
+    WAYS,
+    ZERO,
+    curve_of,
+    name_of,
+    page,
+)
+from penchant.errors import PenchantError
+from penchant.evaluation.backtest import backtest
+from penchant.evaluation.bootstrap import DRAWS
+from penchant.evaluation.ledger import ALL, Trial
+from penchant.interest.history import History
+from penchant.interest.model import Recipe
+from penchant.interest.task import Task
+from penchant.models.boosted import Boosted
+from penchant.models.finetuned import base_of, save_base
+from penchant.models.gamma_poisson import GammaPoisson
+from penchant.models.pretrained import Pretrained
+from penchant.models.training import Training
+
+SOURCE_CUTOFF = 48  # what the base knows of its shop, which is not scored here
+TUNING, TEST = 28, 36  # cutoffs of the new shop
+GENTLY = 1e-3  # learning rate of a base's own weights
+QUICK_USERS, QUICK_DRAWS, QUICK_AMOUNTS = 120, 20, ("0", "100 %")
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run."""
+
+    cutoff: int
+    amounts: Sequence[str]
+    draws: int
+    users: int | None  # of either shop; none: all
+
+
+def tell(what: str) -> None:
+    """Say what is being done."""
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
+
+
+def load(name: str, users: int | None) -> History:
+    """The history of a shop, or of its first users."""
+    tell(f"loading {name}")
+    history = SHOPS[name].load()
+    return history if users is None else history.only(np.arange(users))
+
+
+def training_of(plan: Plan, users: int) -> Training:
+    """How every network is trained, on at most `users` customers."""
+    training = Training(most_users=users)
+    return training if plan.users is None else replace(training, passes=1, cutoffs=2)
+
+
+def learn_base(plan: Plan, folder: Path) -> Row:
+    """Learn a base at the source, save it, and say how long it took."""
+    past = load(JOURNEY, plan.users).until(SOURCE_CUTOFF, panel=True)
+    tell("learning the base")
+    start = time.perf_counter()
+    recipe = Pretrained(training=training_of(plan, len(past.interest.users_U)))
+    save_base(base_of(recipe.fit(past, Task()), recipe.reading), folder)
+    spent = time.perf_counter() - start
+    return Row(INSTACART, plan.cutoff, ALL, "base", "seconds", spent)
+
+
+def recipes_of(plan: Plan, folder: Path, users: int) -> dict[str, Recipe]:
+    """Every way to learn, with every amount of the new shop's customers."""
+    recipes: dict[str, Recipe] = {}
+    for amount in plan.amounts:
+        if amount == "0":
+            nobody = training_of(plan, users)
+            recipes[ZERO] = Pretrained(base=str(folder), tune="none", training=nobody)
+            continue
+        training = training_of(plan, max(2, round(AMOUNTS[amount] * users)))
+        recipes[name_of(SCRATCH, amount)] = Pretrained(objectives=(), training=training)
+        gently = replace(training, learning_rate=GENTLY)
+        for way in WAYS[1:]:
+            recipes[name_of(way, amount)] = Pretrained(
+                base=str(folder), tune=way, training=gently if way == "full" else training
+            )
+    if plan.users is None:
+        recipes |= dict(zip(LEVELS, (Boosted(), GammaPoisson()), strict=True))
+    return recipes
+
+
+def run(plan: Plan) -> Rows:
+    """Learn the base, forecast the new shop in every way, and score."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        base = learn_base(plan, folder)
+        history = load(INSTACART, plan.users)
+        users = len(history.until(plan.cutoff).interest.users_U)
+        recipes = {
+            name: Clocked(recipe) for name, recipe in recipes_of(plan, folder, users).items()
+        }
+        result = backtest(
+            history,
+            recipes,
+            Task(),
+            [plan.cutoff],
+            dataset=INSTACART,
+            draws=plan.draws,
+            progress=watch,
+        )
+    result = with_processor_time(result, recipes)
+    rows = [*score_rows(result), base]
+    at = (INSTACART, plan.cutoff)
+    for amount in plan.amounts[1:]:
+        for way in WAYS[1:]:
+            pair = (name_of(way, amount), name_of(SCRATCH, amount))
+            rows += difference_rows(result, at, pair, COMPARED)
+    if plan.users is None:
+        rows += difference_rows(result, at, (ZERO, name_of(SCRATCH, "1 %")), COMPARED)
+    return Rows(rows)
+
+
+def watch(trial: Trial, done: int, trials: int) -> None:
+    """Tell of each trial."""
+    spent = f"{trial.fit_seconds + trial.predict_seconds:.0f} s"
+    tell(f"{done}/{trials}: {trial.model}, {trial.error or spent}")
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--cutoff", type=int, choices=(TUNING, TEST), default=TEST)
+    parser.add_argument("--draws", type=int, default=DRAWS, help="of the bootstrap; 0 skips it")
+    parser.add_argument("--quick", action="store_true", help="few customers, learned from briefly")
+    parser.add_argument("--out", type=Path, help="folder to write to")
+    return parser.parse_args(arguments)
+
+
+def plan_of(asked: argparse.Namespace) -> Plan:
+    """What the command line asks for."""
+    if asked.quick:
+        return Plan(asked.cutoff, QUICK_AMOUNTS, QUICK_DRAWS, QUICK_USERS)
+    return Plan(asked.cutoff, tuple(AMOUNTS), asked.draws, None)
+
+
+def main() -> int:
+    """Run, print and write; 2 if it can't be run."""
+    start, asked = time.perf_counter(), parse()
+    plan = plan_of(asked)
+    about = setting(shlex.join(["python", "benchmarks/transfer.py", *sys.argv[1:]]))
+    try:
+        rows = run(plan)
+    except PenchantError as error:
+        print(error, file=sys.stderr)
+        return 2
+    about.append(f"took {(time.perf_counter() - start) / 60:.1f} minutes")
+    at = (INSTACART, plan.cutoff)
+    text = page(about, rows, at, plan.amounts)
+    print(text)
+    whole = plan == Plan(TEST, tuple(AMOUNTS), DRAWS, None)
+    out = asked.out or (RESULTS if whole else None)
+    if out is None:
+        tell("Nothing is written, since this is not the whole benchmark; --out says where to.")
+    else:
+        write_rows(rows, out / "transfer.json")
+        (out / "transfer.md").write_text(text, encoding="utf-8")
+        (out / "transfer.svg").write_text(drawn(curve_of(rows, at, plan.amounts)), encoding="utf-8")
+        tell(f"Written to {out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
