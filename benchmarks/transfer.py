@@ -15,32 +15,36 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from bench.clock import Clocked, with_processor_time
 from bench.curve import drawn
 from bench.machine import ROOT, setting
-from bench.rows import Row, Rows, difference_rows, score_rows, write_rows
+from bench.rows import Row, Rows, difference_rows, joined, write_rows
 from bench.shops import INSTACART, JOURNEY, SHOPS
 from bench.transferpage import (
     AMOUNTS,
     COMPARED,
     LEVELS,
+    NOBODY,
     SCRATCH,
-    WAYS,
+    TUNED,
     ZERO,
     curve_of,
     name_of,
     page,
 )
+from penchant import columns as c
 from penchant.errors import PenchantError
 from penchant.evaluation.backtest import backtest
 from penchant.evaluation.bootstrap import DRAWS
 from penchant.evaluation.ledger import ALL, Trial
+from penchant.evaluation.result import Backtest
 from penchant.interest.history import History
 from penchant.interest.model import Recipe
 from penchant.interest.task import Task
@@ -52,7 +56,7 @@ from penchant.models.training import Training
 
 SOURCE_CUTOFF = 48  # what the base knows of its shop, which is not scored here
 TUNING, TEST = 28, 36  # cutoffs of the new shop
-GENTLY = 1e-3  # learning rate of a base's own weights
+MOST_USERS = 3000  # of the new shop, its first ones, so that a run stays short
 QUICK_USERS, QUICK_DRAWS, QUICK_AMOUNTS = 120, 20, ("0", "100 %")
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -64,7 +68,7 @@ class Plan:
     cutoff: int
     amounts: Sequence[str]
     draws: int
-    users: int | None  # of either shop; none: all
+    few: bool  # customers of both shops, briefly learned from
 
 
 def tell(what: str) -> None:
@@ -72,22 +76,22 @@ def tell(what: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
-def load(name: str, users: int | None) -> History:
-    """The history of a shop, or of its first users."""
+def load(name: str, users: int) -> History:
+    """The history of the first users of a shop."""
     tell(f"loading {name}")
     history = SHOPS[name].load()
-    return history if users is None else history.only(np.arange(users))
+    return history.only(np.arange(min(users, len(history.interest.users_U))))
 
 
-def training_of(plan: Plan, users: int) -> Training:
+def training_of(plan: Plan, users: int, draw: int = 0) -> Training:
     """How every network is trained, on at most `users` customers."""
-    training = Training(most_users=users)
-    return training if plan.users is None else replace(training, passes=1, cutoffs=2)
+    training = Training(most_users=users, seed=draw)
+    return replace(training, passes=1, cutoffs=2) if plan.few else training
 
 
 def learn_base(plan: Plan, folder: Path) -> Row:
     """Learn a base at the source, save it, and say how long it took."""
-    past = load(JOURNEY, plan.users).until(SOURCE_CUTOFF, panel=True)
+    past = load(JOURNEY, QUICK_USERS if plan.few else MOST_USERS).until(SOURCE_CUTOFF, panel=True)
     tell("learning the base")
     start = time.perf_counter()
     recipe = Pretrained(training=training_of(plan, len(past.interest.users_U)))
@@ -96,22 +100,22 @@ def learn_base(plan: Plan, folder: Path) -> Row:
     return Row(INSTACART, plan.cutoff, ALL, "base", "seconds", spent)
 
 
-def recipes_of(plan: Plan, folder: Path, users: int) -> dict[str, Recipe]:
-    """Every way to learn, with every amount of the new shop's customers."""
+def recipes_of(plan: Plan, folder: Path, users: int, draw: int) -> dict[str, Recipe]:
+    """Every way to learn, with every amount of the new shop's customers that has such a draw."""
     recipes: dict[str, Recipe] = {}
     for amount in plan.amounts:
-        if amount == "0":
-            nobody = training_of(plan, users)
-            recipes[ZERO] = Pretrained(base=str(folder), tune="none", training=nobody)
+        share, draws = AMOUNTS[amount]
+        training = training_of(plan, max(2, round(share * users)), draw)
+        if draw >= draws:
             continue
-        training = training_of(plan, max(2, round(AMOUNTS[amount] * users)))
+        if amount == NOBODY:
+            recipes[ZERO] = Pretrained(base=str(folder), tune="none", training=training)
+            continue
         recipes[name_of(SCRATCH, amount)] = Pretrained(objectives=(), training=training)
-        gently = replace(training, learning_rate=GENTLY)
-        for way in WAYS[1:]:
-            recipes[name_of(way, amount)] = Pretrained(
-                base=str(folder), tune=way, training=gently if way == "full" else training
-            )
-    if plan.users is None:
+        for way in TUNED:
+            tuned = Pretrained(base=str(folder), tune=way, training=training)
+            recipes[name_of(way, amount)] = tuned
+    if draw == 0 and not plan.few:
         recipes |= dict(zip(LEVELS, (Boosted(), GammaPoisson()), strict=True))
     return recipes
 
@@ -119,32 +123,63 @@ def recipes_of(plan: Plan, folder: Path, users: int) -> dict[str, Recipe]:
 def run(plan: Plan) -> Rows:
     """Learn the base, forecast the new shop in every way, and score."""
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        base = learn_base(plan, folder)
-        history = load(INSTACART, plan.users)
+        base = learn_base(plan, Path(scratch))
+        history = load(INSTACART, QUICK_USERS if plan.few else MOST_USERS)
         users = len(history.until(plan.cutoff).interest.users_U)
-        recipes = {
-            name: Clocked(recipe) for name, recipe in recipes_of(plan, folder, users).items()
-        }
-        result = backtest(
-            history,
-            recipes,
-            Task(),
-            [plan.cutoff],
-            dataset=INSTACART,
-            draws=plan.draws,
-            progress=watch,
+        draws = range(1 if plan.few else max(draws for _, draws in AMOUNTS.values()))
+        result = joined(
+            trial_of(plan, history, recipes_of(plan, Path(scratch), users, draw), draw)
+            for draw in draws
         )
-    result = with_processor_time(result, recipes)
-    rows = [*score_rows(result), base]
     at = (INSTACART, plan.cutoff)
+    rows = [*mean_of(result, plan.cutoff), base]
     for amount in plan.amounts[1:]:
-        for way in WAYS[1:]:
+        for way in TUNED:
             pair = (name_of(way, amount), name_of(SCRATCH, amount))
             rows += difference_rows(result, at, pair, COMPARED)
-    if plan.users is None:
-        rows += difference_rows(result, at, (ZERO, name_of(SCRATCH, "1 %")), COMPARED)
     return Rows(rows)
+
+
+def trial_of(plan: Plan, history: History, recipes: Mapping[str, Recipe], draw: int) -> Backtest:
+    """A backtest whose cutoffs are the draws, so that means are over them."""
+    clocked = {name: Clocked(recipe) for name, recipe in recipes.items()}
+    result = backtest(
+        history,
+        clocked,
+        Task(),
+        [plan.cutoff],
+        dataset=INSTACART,
+        draws=plan.draws,
+        progress=watch,
+    )
+    return by_draw(with_processor_time(result, clocked), draw)
+
+
+def by_draw(result: Backtest, draw: int) -> Backtest:
+    """The result with a draw's number in place of the cutoff."""
+
+    def told(table: pa.Table) -> pa.Table:
+        place = table.schema.get_field_index(c.CUTOFF)
+        return table.set_column(
+            place, table.schema.field(place), pa.array([draw] * len(table), pa.int32())
+        )
+
+    tables = {one.name: told(getattr(result, one.name)) for one in fields(result)}
+    return Backtest(**tables)
+
+
+def mean_of(result: Backtest, cutoff: int) -> list[Row]:
+    """Every metric's mean over the draws of who is learned from."""
+    models = list(dict.fromkeys(result.table[c.MODEL].to_pylist()))
+    rows = [
+        Row(
+            *(INSTACART, cutoff, at[c.WINDOW], at[c.MODEL]),
+            *(metric, at[c.VALUE], at[c.LOW], at[c.HIGH]),
+        )
+        for metric in dict.fromkeys(result.table[c.METRIC].to_pylist())
+        for at in result.leaderboard(metric).to_pylist()
+    ]
+    return sorted(rows, key=lambda row: models.index(row.model))
 
 
 def watch(trial: Trial, done: int, trials: int) -> None:
@@ -166,8 +201,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def plan_of(asked: argparse.Namespace) -> Plan:
     """What the command line asks for."""
     if asked.quick:
-        return Plan(asked.cutoff, QUICK_AMOUNTS, QUICK_DRAWS, QUICK_USERS)
-    return Plan(asked.cutoff, tuple(AMOUNTS), asked.draws, None)
+        return Plan(asked.cutoff, QUICK_AMOUNTS, QUICK_DRAWS, few=True)
+    return Plan(asked.cutoff, tuple(AMOUNTS), asked.draws, few=False)
 
 
 def main() -> int:
@@ -184,7 +219,7 @@ def main() -> int:
     at = (INSTACART, plan.cutoff)
     text = page(about, rows, at, plan.amounts)
     print(text)
-    whole = plan == Plan(TEST, tuple(AMOUNTS), DRAWS, None)
+    whole = plan == Plan(TEST, tuple(AMOUNTS), DRAWS, few=False)
     out = asked.out or (RESULTS if whole else None)
     if out is None:
         tell("Nothing is written, since this is not the whole benchmark; --out says where to.")

@@ -192,6 +192,14 @@ def test_a_base_of_other_windows_is_refused(folder):
         recipe.fit(grocer(), Task(windows=(Window(0, 4),)))
 
 
+def test_a_base_without_a_head_must_be_tuned(folder, tmp_path):
+    headless = replace(load_base(folder), columns=())
+    save_base(headless, tmp_path)
+    for base in ("", str(tmp_path)):
+        with pytest.raises(RecipeError, match=f"{base or 'no base'} has none"):
+            replace(SMALL, base=base, tune="none").fit(grocer(), TASK)
+
+
 def test_a_tuning_that_does_not_exist_is_refused():
     with pytest.raises(RecipeError, match="Did you mean 'lora'"):
         Pretrained(tune="lorra")

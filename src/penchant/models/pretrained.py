@@ -65,8 +65,17 @@ class Pretrained:
         )
 
     def given(self, history: History, task: Task) -> Tensors:
-        """Text vectors of the topics, and the base to start from."""
+        """Text vectors of the topics, and the base to start from.
+
+        Raises RecipeError where nothing is tuned and the base can't forecast by itself.
+        """
         base = self.start(history, task)
+        if self.tune == "none" and (base is None or not base.columns):
+            raise RecipeError(
+                "Without any tuning the head must come from elsewhere, and "
+                f"{self.base or 'no base'} has none. Name the base of a fitted model (`base_of`), "
+                "or tune."
+            )
         text = _vectors(encode(topic_texts(history.topics), self.reading.text))
         if base is None:
             return text
