@@ -26,17 +26,22 @@ YEAR = 365.25  # days
 
 @dataclass(frozen=True)
 class Batch:
-    """What a network reads of some users, and, while training, what came."""
+    """What a network reads of some users, and, while training, what came; else that is empty."""
 
     count_BST: Tensor  # engagements, step by step
     moment_SM: Tensor  # where each step lies in the year
     cutoff_C: Tensor  # steps known at each cutoff
+    user_BCF: Tensor  # mean of the features of a user's cells
+    active_BCW: Tensor  # whether a user did anything
+    spend_BCW: Tensor  # money
+    known_CW: Tensor  # whether the outcome is known
     look_N: Tensor  # place of each cell's cutoff
     user_N: Tensor  # place of its user in the batch
     topic_N: Tensor
     feature_NF: Tensor
     count_NW: Tensor
     weight_NW: Tensor  # 0 where the outcome isn't known
+    first_N: Tensor  # share of the cell in what its user did first
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device."""
@@ -92,12 +97,23 @@ class Batches:
             weight_NW = (mask_W / share_N[cell_N, None]).astype(np.float32)
             feature_NF = snapshot.feature_UTF[row_B[user_N], topic_N].astype(np.float32)
             look_N = np.full(len(cell_N), look)
-            parts.append((look_N, user_N, topic_N, feature_NF, count_NW[cell_N], weight_NW))
+            first_N = snapshot.first_UT[row_B[user_N], topic_N].astype(np.float32)
+            known = (look_N, user_N, topic_N, feature_NF)
+            parts.append((*known, count_NW[cell_N], weight_NW, first_N))
         drawn = [torch.from_numpy(np.concatenate(part)) for part in zip(*parts, strict=True)]
-        block = self.panel.history.only(row_B)
+        block, shots = self.panel.history.only(row_B), self.panel.snapshots
         return Batch(
             weekly(block, self.task.target),
             moments(block),
-            torch.tensor([snapshot.cutoff for snapshot in self.panel.snapshots]),
+            torch.tensor([shot.cutoff for shot in shots]),
+            at_cutoffs([shot.user_UF[row_B] for shot in shots]),
+            at_cutoffs([shot.count_UTW[row_B].max(axis=1) > 0 for shot in shots]).float(),
+            at_cutoffs([shot.spend_UW[row_B] for shot in shots]),
+            torch.from_numpy(mask_CW),
             *drawn,
         )
+
+
+def at_cutoffs(parts: list[npt.NDArray[Any]]) -> Tensor:
+    """What is known of some users at each cutoff, side by side."""
+    return torch.from_numpy(np.stack(parts, axis=1))

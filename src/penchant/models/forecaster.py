@@ -3,6 +3,7 @@
 Shapes: U users, T topics, W windows, N cells, F features.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +18,10 @@ from penchant.interest.task import Task
 from penchant.models.batches import Batch, moments, weekly
 from penchant.models.features import Context, known_of, learn_context, look_columns
 from penchant.models.lesson import Lesson
-from penchant.models.network import Architecture, Network, Shape, Tensors, volumes
+from penchant.models.network import Architecture, Network, Shape, Tensors, forecast_loss, volumes
 from penchant.models.panel import Scaling, cell_table, panel_of
 from penchant.models.sampling import earlier_looks
-from penchant.models.training import seeded
+from penchant.models.training import Loss, seeded
 
 CELLS_AT_ONCE = 60_000  # small enough for caches
 
@@ -60,7 +61,9 @@ class FittedNetwork:
         return net.eval()
 
 
-def fit_network(recipe: Architecture, history: History, task: Task) -> FittedNetwork:
+def fit_network(
+    recipe: Architecture, history: History, task: Task, loss: Loss = forecast_loss
+) -> FittedNetwork:
     """Train a network on earlier cutoffs, as one step past each window it has seen come true.
 
     Raises HistoryError where no window has passed yet.
@@ -77,7 +80,7 @@ def fit_network(recipe: Architecture, history: History, task: Task) -> FittedNet
     topics, year = history.interest.shape[1], moments(panel.history).shape[1]
     shape = Shape(topics, scaling.columns, len(task.windows), year)
     given = recipe.given(history, task)
-    lesson = Lesson(panel, task, settings)
+    lesson = Lesson(panel, task, settings, loss)
     net = untrained(recipe, shape, given)
     lesson.teach(net)
     topic_shock_W, user_shock_W = lesson.shocks(untrained(recipe, shape, given))
@@ -103,29 +106,35 @@ def untrained(recipe: Architecture, shape: Shape, given: Tensors) -> Network:
 
 def forecast_cells(net: Network, history: History, model: FittedNetwork) -> tuple[Floats, Floats]:
     """Chance and volume of every cell of a history, block by block."""
-    topics = history.interest.shape[1]
-    extras = look_columns(history, model.context, model.task)
-    parts = []
     with seeded(0, model.recipe.training.threads):
-        for block in history.blocks(max(1, CELLS_AT_ONCE // topics)):
-            cells = cell_table(block, model.context, model.task, extras)
-            users = len(block.interest.users_U)
-            user_N = torch.arange(users).repeat_interleave(topics)
-            nothing_NW = torch.zeros(len(user_N), 0)
-            batch = Batch(
-                weekly(block, model.task.target),
-                moments(block),
-                torch.tensor([block.cutoff]),
-                torch.zeros_like(user_N),
-                user_N,
-                torch.arange(topics).repeat(users),
-                torch.from_numpy(model.scaling(cells.raw_NF)),
-                nothing_NW,
-                nothing_NW,
-            )
-            parts.append(volumes(net, batch))
+        parts = [volumes(net, batch) for batch in cell_batches(history, model)]
+    topics = history.interest.shape[1]
     chance_UTW, volume_UTW = (
         np.concatenate(part).reshape(-1, topics, model.shape.windows)
         for part in zip(*parts, strict=True)
     )
     return chance_UTW, volume_UTW
+
+
+def cell_batches(history: History, model: FittedNetwork) -> Iterator[Batch]:
+    """Every cell of a history, user by user, in batches of whole users."""
+    topics = history.interest.shape[1]
+    extras = look_columns(history, model.context, model.task)
+    for block in history.blocks(max(1, CELLS_AT_ONCE // topics)):
+        cells = cell_table(block, model.context, model.task, extras)
+        feature_NF = torch.from_numpy(model.scaling(cells.raw_NF))
+        users = len(block.interest.users_U)
+        user_N = torch.arange(users).repeat_interleave(topics)
+        nothing = torch.zeros(0)
+        yield Batch(
+            weekly(block, model.task.target),
+            moments(block),
+            torch.tensor([block.cutoff]),
+            feature_NF.unflatten(0, (users, 1, topics)).mean(dim=2),
+            *(nothing, nothing, nothing),  # what came of users
+            torch.zeros_like(user_N),
+            user_N,
+            torch.arange(topics).repeat(users),
+            feature_NF,
+            *(nothing, nothing, nothing),  # what came of cells
+        )

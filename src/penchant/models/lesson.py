@@ -17,7 +17,7 @@ from penchant.models.batches import Batches
 from penchant.models.heads import shocks_W
 from penchant.models.network import Network, forecast_loss, volumes
 from penchant.models.panel import Panel
-from penchant.models.training import Training, train
+from penchant.models.training import Loss, Training, train
 
 LEAST_STEPS = 40  # of a pass, so that a small shop is learned too
 SHOCK_USERS = 1000  # whose totals tell the shocks
@@ -31,6 +31,7 @@ class Lesson:
     panel: Panel
     task: Task
     settings: Training
+    loss: Loss = forecast_loss
 
     @property
     def passed_CW(self) -> Floats:
@@ -70,14 +71,13 @@ class Lesson:
 
         def held_out(net: nn.Module) -> float:
             losses = [
-                float(forecast_loss(net, batch))
-                for batch in near.drawn(held_U, 0, latest_CW[latest_C])
+                float(self.loss(net, batch)) for batch in near.drawn(held_U, 0, latest_CW[latest_C])
             ]
             return float(np.mean(losses))
 
         return train(
             net,
-            forecast_loss,
+            self.loss,
             lambda again: cut.drawn(learn_U, again, passed_CW),
             -(-len(learn_U) // cut.users),
             held_out if len(held_U) else None,
@@ -94,9 +94,7 @@ class Lesson:
         mask_CW = np.where(before_CW.any(axis=0), before_CW, self.passed_CW)
         cut = self.batches(len(learn_U))
         size = -(-len(learn_U) // cut.users)
-        train(
-            net, forecast_loss, lambda again: cut.drawn(learn_U, again, mask_CW), size, None, less
-        )
+        train(net, self.loss, lambda again: cut.drawn(learn_U, again, mask_CW), size, None, less)
         shown_U = np.sort(learn_U[-SHOCK_USERS:])
         whole = replace(cut, shares=(1.0, 1.0))
         windows = self.latest_CW.shape[1]

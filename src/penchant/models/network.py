@@ -101,13 +101,23 @@ class Head(nn.Module):
         self, feature_NF: Tensor, state_ND: Tensor | None, vector_NE: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Logit of the chance, and logarithm of the further engagements, as `NW`."""
-        hidden_ND = self.of_feature(feature_NF)
+        return self.said(feature_NF, self.hidden(feature_NF, state_ND, vector_NE))
+
+    def hidden(
+        self, feature_NF: Tensor, state_ND: Tensor | None, vector_NE: Tensor | None
+    ) -> Tensor:
+        """What is made of a cell before it is answered, `ND`."""
+        hidden_ND: Tensor = self.of_feature(feature_NF)
         if self.of_state is not None:
             hidden_ND = hidden_ND + self.of_state(state_ND)
         if self.of_both is not None and self.as_vector is not None:
             hidden_ND = hidden_ND + self.of_both(self.as_vector(state_ND) * vector_NE)
         hidden_ND = self.dropout(functional.silu(hidden_ND))
-        hidden_ND = self.dropout(functional.silu(self.middle(hidden_ND)))
+        middle_ND: Tensor = self.dropout(functional.silu(self.middle(hidden_ND)))
+        return middle_ND
+
+    def said(self, feature_NF: Tensor, hidden_ND: Tensor) -> tuple[Tensor, Tensor]:
+        """The answer that follows from it."""
         both_NW = self.out(hidden_ND) + self.straight(feature_NF)
         logit_NW, further_NW = both_NW.chunk(2, dim=1)
         return logit_NW, further_NW.clamp(max=MOST_FURTHER)
@@ -117,10 +127,10 @@ class Network(nn.Module):
     """An encoder of users, vectors of topics, and the head."""
 
     def __init__(
-        self, head: Head, encoder: nn.Module | None = None, topics: nn.Module | None = None
+        self, head: nn.Module, encoder: nn.Module | None = None, topics: nn.Module | None = None
     ) -> None:
         super().__init__()
-        self.head = head
+        self.head = head  # (feature_NF, state_ND, vector_NE) -> logit_NW, further_NW
         self.encoder = encoder  # (count_BST, moment_SM, cutoff_C) -> state_BCD, blind to the future
         self.topics = topics  # () -> vector_TE
 
@@ -143,12 +153,17 @@ class Network(nn.Module):
 def forecast_loss(net: nn.Module, batch: Batch) -> Tensor:
     """Log loss of chances, and Poisson loss of further engagements where there is one."""
     logit_NW, further_NW = net(batch)
-    active_NW = (batch.count_NW > 0).float()
-    chance_NW = functional.binary_cross_entropy_with_logits(logit_NW, active_NW, reduction="none")
-    count_NW = (batch.count_NW - 1).clamp(min=0)
-    volume_NW = active_NW * (further_NW.exp() - count_NW * further_NW)
+    chance_NW, volume_NW = cell_losses(logit_NW, further_NW, batch.count_NW)
     lost_NW = batch.weight_NW * (chance_NW + FURTHER_WEIGHT * volume_NW)
     return lost_NW.sum() / batch.weight_NW.sum().clamp(min=1)
+
+
+def cell_losses(logit_NW: Tensor, further_NW: Tensor, count_NW: Tensor) -> tuple[Tensor, Tensor]:
+    """The two losses of each cell and window, unweighted."""
+    active_NW = (count_NW > 0).float()
+    chance_NW = functional.binary_cross_entropy_with_logits(logit_NW, active_NW, reduction="none")
+    beyond_NW = (count_NW - 1).clamp(min=0)
+    return chance_NW, active_NW * (further_NW.exp() - beyond_NW * further_NW)
 
 
 @torch.inference_mode()

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from penchant.interest.counts import Flags
 from penchant.interest.history import History
 from penchant.interest.interest import Floats, Names
-from penchant.interest.outcome import outcome
+from penchant.interest.outcome import first_share, outcome, spend
 from penchant.interest.task import Task
 from penchant.models.dense import dense, user_blocks
 from penchant.models.features import Context, feature_table, look_columns
@@ -88,6 +88,9 @@ class Snapshot:
     ever_UT: Flags  # cells with a past
     count_UTW: Floats  # what came; zero where it isn't known
     passed_W: Flags  # windows whose outcome is known
+    user_UF: Floats  # mean of the features of a user's cells
+    first_UT: Halves  # share of each topic in what the user did first
+    spend_UW: Floats  # money spent; zero where it isn't known
 
 
 @dataclass(frozen=True)
@@ -167,12 +170,17 @@ def _snapshot(
     asked = Task(
         windows=tuple(task.windows[w] for w in look.passed), target=task.target, step=task.step
     )
-    came = outcome(history, past.interest.users_U, past.cutoff, asked)
-    count_UTW[:, :, passed_W] = came.count_UTW
+    question = (history, past.interest.users_U, past.cutoff, asked)
+    count_UTW[:, :, passed_W] = outcome(*question).count_UTW
+    spend_UW = np.zeros((len(row_U), len(task.windows)), dtype=np.float32)
+    spend_UW[:, passed_W] = spend(*question)
     return Snapshot(
         past.cutoff,
         np.concatenate([feature for feature, _ in parts]),
         np.concatenate([ever for _, ever in parts]),
         count_UTW,
         passed_W,
+        np.concatenate([feature.mean(axis=1, dtype=np.float32) for feature, _ in parts]),
+        first_share(*question).astype(np.float16),
+        spend_UW,
     )
