@@ -130,7 +130,7 @@ def cell_batches(history: History, model: FittedNetwork) -> Iterator[Batch]:
             weekly(block, model.task.target),
             moments(block),
             torch.tensor([block.cutoff]),
-            feature_NF.unflatten(0, (users, 1, topics)).mean(dim=2),
+            feature_NF.reshape(users, 1, topics, -1).mean(dim=2),
             *(nothing, nothing, nothing),  # what came of users
             torch.zeros_like(user_N),
             user_N,

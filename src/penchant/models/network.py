@@ -141,8 +141,8 @@ class Network(nn.Module):
         state_BCD: Tensor = self.encoder(batch.count_BST, batch.moment_SM, batch.cutoff_C)
         return state_BCD
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Logit of the chance, and logarithm of the further engagements, as `NW`."""
+    def forward(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Logit of the chance, and logarithm of the further engagements, as `NW`, before others."""
         state_BCD = self.states(batch)
         state_ND = None if state_BCD is None else state_BCD[batch.user_N, batch.look_N]
         vector_NE = None if self.topics is None else self.topics()[batch.topic_N]
@@ -152,10 +152,15 @@ class Network(nn.Module):
 
 def forecast_loss(net: nn.Module, batch: Batch) -> Tensor:
     """Log loss of chances, and Poisson loss of further engagements where there is one."""
-    logit_NW, further_NW = net(batch)
-    chance_NW, volume_NW = cell_losses(logit_NW, further_NW, batch.count_NW)
-    lost_NW = batch.weight_NW * (chance_NW + FURTHER_WEIGHT * volume_NW)
-    return lost_NW.sum() / batch.weight_NW.sum().clamp(min=1)
+    logit_NW, further_NW = net(batch)[:2]
+    return mean_loss(logit_NW, further_NW, batch.count_NW, batch.weight_NW)
+
+
+def mean_loss(logit_NW: Tensor, further_NW: Tensor, count_NW: Tensor, weight_NW: Tensor) -> Tensor:
+    """The same, of what is said of cells."""
+    chance_NW, volume_NW = cell_losses(logit_NW, further_NW, count_NW)
+    lost_NW = weight_NW * (chance_NW + FURTHER_WEIGHT * volume_NW)
+    return lost_NW.sum() / weight_NW.sum().clamp(min=1)
 
 
 def cell_losses(logit_NW: Tensor, further_NW: Tensor, count_NW: Tensor) -> tuple[Tensor, Tensor]:
@@ -169,6 +174,6 @@ def cell_losses(logit_NW: Tensor, further_NW: Tensor, count_NW: Tensor) -> tuple
 @torch.inference_mode()
 def volumes(net: nn.Module, batch: Batch) -> tuple[Floats, Floats]:
     """Chances and volumes of the cells of a batch, `NW`."""
-    logit_NW, further_NW = net(batch)
+    logit_NW, further_NW = net(batch)[:2]
     chance_NW = torch.sigmoid(logit_NW)
     return chance_NW.numpy(), (chance_NW * (1 + further_NW.exp())).numpy()

@@ -67,16 +67,17 @@ def squashed(value_N: Floats) -> Floats:
     return np.sign(value_N) * np.log1p(np.abs(value_N))
 
 
-def learn_scaling(raw_NF: Floats, names_F: Names) -> Scaling:
-    """Learn the scale of features from some cells."""
-    missing_F = np.isnan(raw_NF).any(axis=0)
+def learn_scaling(raw_NF: Floats, names_F: Names, missing_F: Flags | None = None) -> Scaling:
+    """Learn the scale of features from some cells; `missing_F` may be that of another shop."""
+    if missing_F is None:
+        missing_F = np.asarray(np.isnan(raw_NF).any(axis=0))
     known_NF = np.ma.masked_invalid(raw_NF)
     heavy_F = np.abs(known_NF).max(axis=0).filled(0) > HEAVY * (known_NF.std(axis=0).filled(0))
     known_NF[:, heavy_F] = squashed(known_NF[:, heavy_F])
     mean_F = known_NF.mean(axis=0).filled(0).astype(np.float32)
     spread_F = known_NF.std(axis=0).filled(0).astype(np.float32)
     spread_F = np.where(spread_F > 1e-6, spread_F, 1)
-    return Scaling(np.asarray(heavy_F), np.asarray(missing_F), mean_F, spread_F, names_F)
+    return Scaling(np.asarray(heavy_F), missing_F, mean_F, spread_F, names_F)
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,12 @@ def cell_table(
 
 
 def panel_of(
-    history: History, looks: Iterable[Look], task: Task, most_users: int, seed: int
+    history: History,
+    looks: Iterable[Look],
+    task: Task,
+    most_users: int,
+    seed: int,
+    missing_F: Flags | None = None,
 ) -> tuple[Panel, Scaling]:
     """Lay out at most `most_users` users of a history at each look, and learn the scale."""
     looks = tuple(looks)
@@ -141,7 +147,7 @@ def panel_of(
         for look, extra in zip(looks, extras, strict=True)
     ]
     raw_NF = np.concatenate([sample.raw_NF for sample in samples])
-    scaling = learn_scaling(raw_NF, samples[0].names_F)
+    scaling = learn_scaling(raw_NF, samples[0].names_F, missing_F)
     snapshots = tuple(
         _snapshot(history, look, task, row_U, (extra, scaling))
         for look, extra in zip(looks, extras, strict=True)
