@@ -49,6 +49,7 @@ RECIPES = Families(
         "recurrent": "recurrent.Recurrent",
         "graph": "graph.Graph",
         "pretrained": "pretrained.Pretrained",
+        "multitask": "multitask.Multitask",
         "ensemble": "ensemble.Ensemble",
         "calibrated": "calibrated.Calibrated",
     }
@@ -76,6 +77,7 @@ _PARTS = (
     "forecaster.FittedNetwork",
     "gamma_poisson.Tastes",
     "heads.Head",
+    "multitask.FittedMultitask",
     "network.Shape",
     "network.Tensors",
     "panel.Scaling",
