@@ -50,6 +50,7 @@ RECIPES = Families(
         "graph": "graph.Graph",
         "pretrained": "pretrained.Pretrained",
         "multitask": "multitask.Multitask",
+        "adapted": "adapted.Adapted",
         "ensemble": "ensemble.Ensemble",
         "calibrated": "calibrated.Calibrated",
     }
