@@ -124,7 +124,7 @@ def adapt(
             )
     pair = pair_of(source, target, task, recipe.training)
     topics, moments = len(target.interest.topics_T), len(HARMONICS) * 2
-    shape = Shape(topics, pair.scaling.width, len(task.windows), moments)
+    shape = Shape(topics, pair.scaling.columns, len(task.windows), moments)
     domains = (np.ones(topics, dtype=np.int64), np.array(["source", "target"]))
     given = Tensors(("domain_T", "domain_K"), domains)
     net = untrained(recipe, shape, given)
