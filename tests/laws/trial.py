@@ -23,19 +23,29 @@ ARRAYS = ("chance_UTW", "volume_UTW", "topic_shock_W", "user_shock_W")
 
 
 def quick(name: str) -> Recipe:
-    """A recipe on one thread, its network trained once through."""
-    recipe = whole(name)
-    if "training" in {field.name for field in fields(recipe)}:
-        return replace(recipe, training=replace(recipe.training, passes=1, cutoffs=3))
-    return recipe
+    """A recipe on one thread, its network, or one inside, trained once through."""
+    return lighter(whole(name), passes=1, cutoffs=3)
 
 
 def whole(name: str) -> Recipe:
     """A recipe as it comes, on one thread."""
-    recipe = RECIPES[name]()
-    if "threads" in {field.name for field in fields(recipe)}:
-        return replace(recipe, threads=1)
-    return recipe
+    return lighter(RECIPES[name]())
+
+
+def lighter(recipe: Recipe, **training: int) -> Recipe:
+    """A recipe on one thread with a shorter training, and so what it holds."""
+    changes = {}
+    for field in fields(recipe):
+        value = getattr(recipe, field.name)
+        if field.name == "threads":
+            changes[field.name] = 1
+        elif field.name == "training":
+            changes[field.name] = replace(value, **training)
+        elif isinstance(value, Recipe):
+            changes[field.name] = lighter(value, **training)
+        elif field.name == "members":
+            changes[field.name] = tuple(lighter(member, **training) for member in value)
+    return replace(recipe, **changes)
 
 
 @cache

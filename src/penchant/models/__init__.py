@@ -51,6 +51,7 @@ RECIPES = Families(
         "pretrained": "pretrained.Pretrained",
         "multitask": "multitask.Multitask",
         "adapted": "adapted.Adapted",
+        "flagship": "flagship.Flagship",
         "ensemble": "ensemble.Ensemble",
         "calibrated": "calibrated.Calibrated",
     }
