@@ -4,6 +4,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from penchant.extras import EXTRAS
+
 
 @pytest.fixture(scope="module")
 def pins(files):
@@ -19,7 +21,7 @@ def test_every_pin_is_exact(pins):
 def test_every_dependency_is_pinned(pins, project):
     version = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
     extras = project["project"]["optional-dependencies"]
-    asked = [*project["project"]["dependencies"], *extras["demo"], *extras["dev"]]
+    asked = [*project["project"]["dependencies"], *(text for e in extras.values() for text in e)]
     wrong = [
         f"{text}: {version.get(canonicalize_name(wanted.name), 'no pin')}"
         for text in asked
@@ -27,3 +29,7 @@ def test_every_dependency_is_pinned(pins, project):
         and not wanted.specifier.contains(version.get(canonicalize_name(wanted.name), "0"))
     ]
     assert not wrong, "Pin these in constraints.txt at a version they allow:\n" + "\n".join(wrong)
+
+
+def test_extras_that_errors_name_exist(project):
+    assert set(EXTRAS.values()) <= set(project["project"]["optional-dependencies"])

@@ -20,6 +20,7 @@ import numpy as np
 
 from penchant import columns as c
 from penchant.errors import ArtefactError, RecipeError
+from penchant.extras import needed
 from penchant.interest.counts import Doubles
 from penchant.interest.space import Between, Space
 
@@ -167,13 +168,7 @@ def open_study(
     `asked` is what the scores depend on, by name. Raises RecipeError where optuna isn't installed
     or the file holds the study of something else, and ArtefactError for a file that can't be read.
     """
-    try:
-        import optuna
-    except ImportError as error:
-        raise RecipeError(
-            "Tuning needs the package optuna, which isn't installed. "
-            "Run: pip install 'penchant[tune]'."
-        ) from error
+    optuna = needed("optuna", "tune")
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     backend = None if storage is None else _backend(storage)

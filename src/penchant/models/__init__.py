@@ -1,10 +1,9 @@
 """One family of models a file; the table below names them all."""
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from typing import Any
 
-from penchant.errors import RecipeError
+from penchant.extras import needed
 
 
 class Families(Mapping[str, Any]):
@@ -15,13 +14,7 @@ class Families(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         module, kind = self._places[name].split(".")
-        try:
-            return getattr(import_module(f"penchant.models.{module}"), kind)
-        except ModuleNotFoundError as error:
-            raise RecipeError(
-                f"'{name}' needs the package {error.name}, which isn't installed. "
-                "Run: pip install 'penchant[networks]'."
-            ) from error
+        return getattr(needed(f"penchant.models.{module}", name), kind)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)

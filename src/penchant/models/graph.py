@@ -16,7 +16,6 @@ V nodes, E edges (of a vector, its width), F features of a node or of a state, D
 """
 
 from dataclasses import dataclass, field
-from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from penchant.errors import RecipeError
+from penchant.extras import needed
 from penchant.interest.history import History
 from penchant.interest.task import Task
 from penchant.models.batches import moments
@@ -174,10 +174,4 @@ def _layer(recipe: Graph, into: int, out: int) -> nn.Module:
 
 def _geometric() -> Any:
     """PyTorch Geometric's layers; importing them takes seconds, so it waits until it is needed."""
-    try:
-        return import_module("torch_geometric.nn")
-    except ModuleNotFoundError as error:
-        raise RecipeError(
-            f"'graph' needs the package {error.name}, which isn't installed. "
-            "Run: pip install 'penchant[graph]'."
-        ) from error
+    return needed("torch_geometric.nn", "graph")

