@@ -16,11 +16,11 @@ from penchant.models.training import Training
 Graph = RECIPES["graph"]
 QUICK = Training(passes=3, cutoffs=2)
 layers = pytest.mark.parametrize("layer", ["gcn", "gat"])
-SHAPE = Shape(topics=8, features=3, windows=2, moments=4)
+SHAPE = Shape(topics=8, columns=("a", "b", "c"), windows=2, moments=4)
 
 
-def built(layer: str, history=None):
-    history = history or rare_beside_popular().until(CUTOFF)
+def built(layer: str):
+    history = rare_beside_popular().until(CUTOFF)
     recipe = Graph(layer=layer)
     torch.manual_seed(0)
     return recipe.build(SHAPE, recipe.given(history, TASK)).eval()
