@@ -7,7 +7,7 @@ of propagation, along the edges to the topics engaged in, which fade with age at
 user is served as soon as he has one edge. Topic and state meet in the head.
 Items aren't nodes: a history knows them only by their topic (bipartite.py). One graph serves all
 training cutoffs; it is learned one horizon before the fit's, so it hardly knows their outcomes.
-It helps little where the features of cells already hold what similar users do (docs/log.md).
+It adds nothing where the features of cells already hold what similar users do (docs/log.md).
 Sources: Kipf and Welling, "Semi-supervised classification with graph convolutional networks"
 (2017); Veličković et al., "Graph attention networks" (2018); He et al., "LightGCN" (2020), for
 propagation from the topics a user engaged in.
@@ -42,7 +42,7 @@ LEAST_TASTE = 1.0  # pseudo-weight of a user's edges, so that one of them doesn'
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """Recipe. Costs two or three minutes for 2,500 users × 300 topics × 3 windows on one core."""
+    """Recipe. Costs about a minute for 2,500 users × 300 topics × 3 windows on one core."""
 
     layer: str = "gcn"  # or gat
     layers: int = 2
