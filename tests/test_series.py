@@ -213,6 +213,7 @@ class TestErrors:
             ("--ahead", "13", ("12",)),
             ("--holdout", "9", ("9 of 12", "leaves 5")),
             ("--model", "arma", ("'arma'", "'arima'")),
+            ("--model", "lstm", ("'lstm'", "24 finite numbers; found 12")),
         ],
     )
     def test_what_the_series_can_not_bear(self, option, value, parts):

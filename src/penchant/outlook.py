@@ -1,6 +1,6 @@
 """The outlook of a plain series: what its past shows, which method to trust, what comes next.
 
-Shapes: S steps, H steps ahead, V levels of intervals, L lags.
+Shapes: S steps, H steps ahead, V levels of intervals, L lags, F features of a step.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,18 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2
 
-from penchant.errors import DataError, RecipeError, suggest
+from penchant.errors import DataError
 from penchant.interest.correlation import autocorrelations
 from penchant.models.identification import TURNS, Doubles, Reading, find_season, read_orders
 from penchant.models.rolling import Trial, least_past, trial, usual_held_out
-from penchant.models.univariate import LEAST_SEASONS, METHODS, Projection, project
+from penchant.models.univariate import (
+    FURTHER,
+    LEAST_SEASONS,
+    METHODS,
+    Projection,
+    check_method,
+    project,
+)
 from penchant.series import Series
 
 Tell = Callable[[str], None]
@@ -23,7 +30,12 @@ LEAST_VALUES = 8  # of a series, to say anything
 FEW_VALUES = 50  # below which orders are guesses (Box and Jenkins' advice)
 LEVELS = (0.5, 0.8, 0.95)  # of the intervals drawn
 NOISE = 0.05  # p-value below which what a method leaves isn't noise
-NAMES = {"arima": "ARIMA", "ets": "ETS", "naive": "naive"}  # as texts call the methods
+NAMES = {
+    "lstm": "LSTM",
+    "arima": "ARIMA",
+    "ets": "ETS",
+    "naive": "naive",
+}  # as texts call the methods
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +46,12 @@ class Question:
     season: int | None = None  # steps; 1 for none
     level: float = 0.8  # of the intervals told
     held_out: int | None = None  # last steps for the trial; 0 for none
-    method: str | None = None
+    method: str | None = None  # one of FURTHER is tried beside the others
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Methods to try, the simplest last."""
+        return (*(name for name in FURTHER if name == self.method), *METHODS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,11 +151,10 @@ def outlook(series: Series, question: Question, tell: Tell = lambda what: None) 
     value_S = series.value_S
     season, season_words = _season(series, question.season)
     ahead = _ahead(len(value_S), season, question.ahead)
-    held_out = _held_out(len(value_S), ahead, season, question.held_out)
-    if question.method is not None and question.method not in METHODS:
-        raise RecipeError(
-            f"There is no method '{question.method}'. {suggest(question.method, METHODS)}"
-        )
+    if question.method is not None:
+        check_method(question.method)
+    methods, calendar_SF = question.methods, series.calendar()
+    held_out = _held_out(series, ahead, season, question)
     varied = bool(np.ptp(value_S) > 0)
     tried = None
     if held_out and varied:
@@ -148,11 +164,16 @@ def outlook(series: Series, question: Question, tell: Tell = lambda what: None) 
             season=season,
             level=question.level,
             held_out=held_out,
+            methods=methods,
+            calendar_SF=calendar_SF,
             tell=tell,
         )
     tell("the whole series")
     levels = tuple(sorted({*LEVELS, question.level}))
-    made = [project(value_S, name, ahead, season=season, levels=levels) for name in METHODS]
+    made = [
+        project(value_S, name, ahead, season=season, levels=levels, calendar_SF=calendar_SF)
+        for name in methods
+    ]
     projections = tuple(_counts(one) if series.counts else one for one in made)
     usual = ("arima" if varied else "naive") if tried is None else tried.best
     chosen = next(one for one in projections if one.method == (question.method or usual))
@@ -201,14 +222,15 @@ def _ahead(steps: int, season: int, asked: int | None) -> int:
     return asked or (season if season > 1 else max(1, steps // 4))
 
 
-def _held_out(steps: int, ahead: int, season: int, asked: int | None) -> int:
+def _held_out(series: Series, ahead: int, season: int, question: Question) -> int:
+    steps, asked = len(series.value_S), question.held_out
     if asked is None:
-        return usual_held_out(steps, ahead, season)
-    most = steps - least_past(season)
-    if asked > most:
+        return usual_held_out(steps, ahead, season, question.methods)
+    least = least_past(season, min(ahead, max(1, asked)), question.methods)
+    if asked > steps - least:
         raise DataError(
-            f"Can't hold out {asked} of {steps} values: a method needs {least_past(season)} before "
-            f"it forecasts, which leaves {most}."
+            f"Can't hold out {asked} of {steps} values: a method needs {least} before it "
+            f"forecasts, which leaves {max(0, steps - least)}."
         )
     return asked
 

@@ -1,6 +1,6 @@
 """Plain series: one value a step, from numbers, a file's column or a topic of a workspace.
 
-Shapes: T topics, S steps.
+Shapes: T topics, S steps, F features of a step.
 """
 
 import math
@@ -81,6 +81,13 @@ class Series:
             return list(range(1, steps + 1))
         every = pd.date_range(self.times[0], periods=steps, freq=self.times.freq)
         return [moment.to_pydatetime() for moment in every]
+
+    def calendar(self) -> Doubles | None:
+        """Day of the month, month and year of every step, `SF`; None where dates aren't known."""
+        if self.times is None:
+            return None
+        parts = (self.times.day, self.times.month, self.times.year)
+        return np.stack([np.asarray(part, dtype=np.float64) for part in parts], axis=1)
 
     def told(self, place: Place) -> str:
         """A step's number, or as much of its time as its unit calls for: `Mar 2024`."""

@@ -58,7 +58,8 @@ class Wish:
         int | None, typer.Option(help="Last steps to try methods on; none: a third.", min=0)
     ] = None
     model: Annotated[
-        str | None, typer.Option(help="arima, ets or naive; none: the best in the trial.")
+        str | None,
+        typer.Option(help="arima, ets, naive or lstm; none: the best of the first three."),
     ] = None
 
 

@@ -4,17 +4,17 @@ At every origin each method is fitted anew to the same past. The errors of one o
 and so do those of origins whose forecasts overlap; a winner is called clear only if a paired
 t-test still sees it when the held-out steps count as no more trials than forecasts fit into them
 side by side.
-Shapes: S steps, M methods, O origins, H steps ahead.
+Shapes: S steps, M methods, O origins, H steps ahead, F features of a step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import t
 
-from penchant.models.univariate import LEAST_SEASONS, LEAST_STEPS, METHODS, project
+from penchant.models.univariate import METHODS, least_steps, project
 
 Doubles = npt.NDArray[np.float64]
 Tell = Callable[[str], None]
@@ -62,14 +62,17 @@ class Trial:
         return int(np.isfinite(self.actual_OH).sum())
 
 
-def least_past(season: int) -> int:
-    """Steps that an origin must have before it."""
-    return max(LEAST_STEPS, LEAST_SEASONS * season if season > 1 else 0)
+def least_past(season: int, ahead: int = 1, methods: Sequence[str] = tuple(METHODS)) -> int:
+    """Steps that an origin must have before it, for every method to forecast `ahead` from it."""
+    return max(least_steps(method, ahead, season) for method in methods)
 
 
-def usual_held_out(steps: int, ahead: int, season: int) -> int:
+def usual_held_out(
+    steps: int, ahead: int, season: int, methods: Sequence[str] = tuple(METHODS)
+) -> int:
     """Steps to hold out where none are named: a third, or what is left beside the least past."""
-    return max(0, min(max(ahead, int(steps * HELD_OUT)), steps - least_past(season)))
+    least = least_past(season, ahead, methods)
+    return max(0, min(max(ahead, int(steps * HELD_OUT)), steps - least))
 
 
 def trial(
@@ -79,11 +82,12 @@ def trial(
     season: int,
     level: float,
     held_out: int,
+    methods: Sequence[str] = tuple(METHODS),
+    calendar_SF: Doubles | None = None,
     tell: Tell = lambda what: None,
 ) -> Trial:
-    """Try every method of `METHODS` on the last `held_out` steps; `tell` hears what is fitted."""
-    assert 1 <= held_out <= len(value_S) - least_past(season)
-    methods = tuple(METHODS)
+    """Try methods, the simplest last, on the last `held_out` steps; `tell` hears what is fitted."""
+    assert 1 <= held_out <= len(value_S) - least_past(season, 1, methods)
     stride = -(-held_out // MOST_ORIGINS)
     origins = tuple(range(len(value_S) - held_out, len(value_S), stride))
     shape = (len(methods), len(origins), ahead)
@@ -96,7 +100,9 @@ def trial(
         scale_O[o] = np.abs(past_S[season:] - past_S[:-season]).mean()
         for m, method in enumerate(methods):
             tell(f"{method} at {origin} of {len(value_S)}")
-            made = project(past_S, method, known, season=season, levels=(level,))
+            made = project(
+                past_S, method, known, season=season, levels=(level,), calendar_SF=calendar_SF
+            )
             mean_MOH[m, o, :known] = made.mean_H
             low_MOH[m, o, :known], high_MOH[m, o, :known] = made.low_VH[0], made.high_VH[0]
             forms[method] = made.form
@@ -108,12 +114,12 @@ def trial(
         for m, method in enumerate(methods)
     ]
     clear = _clear(error_MO, [score.mae for score in scores], min(len(origins), held_out / ahead))
-    # Where methods come to the same, the simplest is the best; METHODS names the simplest last.
+    # Where methods come to the same, the simplest is the best; methods name the simplest last.
     simplest_first = reversed(scores)
     ranked = tuple(sorted(simplest_first, key=lambda score: float(f"{score.mae:.6g}")))
     ends = (low_MOH, high_MOH)
     return Trial(
-        methods, origins, held_out, ahead, level, mean_MOH, *ends, actual_OH, ranked, clear
+        tuple(methods), origins, held_out, ahead, level, mean_MOH, *ends, actual_OH, ranked, clear
     )
 
 

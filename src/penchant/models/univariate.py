@@ -5,9 +5,10 @@ forecasting", 2008), the form of exponential smoothing among all by AICc (Hyndma
 are statsforecast's. The naive forecast repeats the last season, or the last value where there is
 none, with drift where the changes show one (Hyndman and Athanasopoulos, "Forecasting: Principles
 and Practice", 5.2 and 5.5).
+An LSTM (lstm_series.py) is there for who asks: it needs PyTorch, more values and more seconds.
 Intervals take the picked form for granted, and errors for normal; the few degrees of freedom of a
 short series widen them by Student's t. Blind to promotions, holidays and a second season.
-Shapes: S steps, H steps ahead, V levels of intervals.
+Shapes: S steps, H steps ahead, V levels of intervals, F features of a step.
 """
 
 import warnings
@@ -20,10 +21,12 @@ import numpy.typing as npt
 from scipy.stats import norm, t
 
 from penchant.errors import DataError, RecipeError, suggest
+from penchant.models import Families
 
 Doubles = npt.NDArray[np.float64]
 
 LEAST_STEPS = 7  # below it nothing can be told of a method's form
+LEAST_LEARNED = 24  # for a network
 LEAST_SEASONS = 2  # that a series must hold for the season to be used
 LONG, LONG_SEASON = 100, 12  # steps beyond which orders are compared by an approximation
 LONGEST_SMOOTHED = 24  # steps of a season that exponential smoothing can hold
@@ -64,6 +67,16 @@ class Projection:
     weights: Mapping[str, float] | None = None  # its coefficients, by name
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a method is asked of a series."""
+
+    ahead: int  # steps
+    season: int  # steps; 1 for none
+    levels: tuple[float, ...]
+    calendar_SF: Doubles | None = None  # day, month and year of each step, where dates are known
+
+
 def project(
     value_S: Doubles,
     method: str,
@@ -71,25 +84,43 @@ def project(
     *,
     season: int = 1,
     levels: Sequence[float] = (0.8, 0.95),
+    calendar_SF: Doubles | None = None,
 ) -> Projection:
-    """Fit a method of `METHODS` to a series and forecast the next `ahead` steps.
+    """Fit a method of `METHODS` or `FURTHER` to a series and forecast the next `ahead` steps.
 
     A constant series is forecast to stay as it is, by every method. Costs from milliseconds to
-    about a second, for ARIMA with a long season. Raises `DataError` for a series that is too short
-    for a forecast or its season, or isn't finite, and `RecipeError` for an unknown method.
+    about a second, for ARIMA with a long season; a network takes several. `calendar_SF` may reach
+    past the series. Raises `DataError` for a series that is too short for a forecast or its
+    season, or isn't finite, and `RecipeError` for an unknown method or one whose packages aren't
+    installed.
     """
-    if method not in METHODS:
-        raise RecipeError(f"There is no method '{method}'. {suggest(method, METHODS)}")
-    least = max(LEAST_STEPS, LEAST_SEASONS * season if season > 1 else 0)
+    check_method(method)
+    least = least_steps(method, ahead, season)
     if len(value_S) < least or not np.isfinite(value_S).all():
         raise DataError(
-            f"A forecast by '{method}' with a season of {season} needs at least {least} finite "
-            f"numbers; found {len(value_S)}, {int(np.isfinite(value_S).sum())} of them finite."
+            f"A forecast of {ahead} steps by '{method}' with a season of {season} needs at least "
+            f"{least} finite numbers; found {len(value_S)}, {int(np.isfinite(value_S).sum())} of "
+            "them finite."
         )
     value_S = np.asarray(value_S, dtype=np.float64)
+    known_SF = None if calendar_SF is None else calendar_SF[: len(value_S)]
+    asked = Asked(ahead, season, tuple(levels), known_SF)
     if np.ptp(value_S) == 0:
-        return _constant(value_S, method, ahead, tuple(levels))
-    return METHODS[method](value_S, ahead, season, tuple(levels))
+        return _constant(value_S, method, ahead, asked.levels)
+    fit: Method = METHODS[method] if method in METHODS else FURTHER[method]
+    return fit(value_S, asked)
+
+
+def check_method(method: str) -> None:
+    """Raise `RecipeError` where there is no such method."""
+    if method not in METHODS and method not in FURTHER:
+        raise RecipeError(f"There is no method '{method}'. {suggest(method, [*METHODS, *FURTHER])}")
+
+
+def least_steps(method: str, ahead: int, season: int) -> int:
+    """Steps that a method needs to know before it forecasts `ahead` more."""
+    least = max(LEAST_STEPS, LEAST_SEASONS * season if season > 1 else 0)
+    return max(least, LEAST_LEARNED, 2 * ahead) if method in FURTHER else least
 
 
 def _constant(value_S: Doubles, method: str, ahead: int, levels: tuple[float, ...]) -> Projection:
@@ -99,8 +130,9 @@ def _constant(value_S: Doubles, method: str, ahead: int, levels: tuple[float, ..
     return Projection(method, "constant", mean_H, levels, ends_VH, ends_VH, rest_S)
 
 
-def _naive(value_S: Doubles, ahead: int, season: int, levels: tuple[float, ...]) -> Projection:
+def _naive(value_S: Doubles, asked: Asked) -> Projection:
     """Repeat the last season, each time raised by the mean change where there is a drift."""
+    ahead, season, levels = asked.ahead, asked.season, asked.levels
     change_S = value_S[season:] - value_S[:-season]
     count = len(change_S)
     error = float(change_S.std(ddof=1)) / np.sqrt(count)
@@ -129,9 +161,10 @@ def _drifts(change_S: Doubles, error: float) -> bool:
     return abs(float(change_S.mean())) > t.ppf(SURE, len(change_S) - 1) * error
 
 
-def _arima(value_S: Doubles, ahead: int, season: int, levels: tuple[float, ...]) -> Projection:
+def _arima(value_S: Doubles, asked: Asked) -> Projection:
     from statsforecast.models import AutoARIMA
 
+    ahead, season, levels = asked.ahead, asked.season, asked.levels
     long = len(value_S) > LONG or season > LONG_SEASON
     recipe = AutoARIMA(season_length=season, approximation=long)
     found, mean_H, ends = _fitted(recipe, value_S, ahead, levels)
@@ -151,9 +184,10 @@ def _arima(value_S: Doubles, ahead: int, season: int, levels: tuple[float, ...])
     )
 
 
-def _ets(value_S: Doubles, ahead: int, season: int, levels: tuple[float, ...]) -> Projection:
+def _ets(value_S: Doubles, asked: Asked) -> Projection:
     from statsforecast.models import AutoETS
 
+    ahead, season, levels = asked.ahead, asked.season, asked.levels
     recipe = AutoETS(season_length=season if season <= LONGEST_SMOOTHED else 1)
     found, mean_H, ends = _fitted(recipe, value_S, ahead, levels)
     return Projection(
@@ -193,5 +227,6 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None  # none for a perfect fit
 
 
-Method = Callable[[Doubles, int, int, tuple[float, ...]], Projection]
+Method = Callable[[Doubles, Asked], Projection]
 METHODS: Mapping[str, Method] = {"arima": _arima, "ets": _ets, "naive": _naive}  # simplest last
+FURTHER = Families({"lstm": "lstm_series.project_lstm"})  # tried only where asked for
