@@ -40,6 +40,7 @@ RECIPES = Families(
         "arima": "arima.Arima",
         "boosted": "boosted.Boosted",
         "recurrent": "recurrent.Recurrent",
+        "transformer": "transformer.Transformer",
         "graph": "graph.Graph",
         "pretrained": "pretrained.Pretrained",
         "multitask": "multitask.Multitask",

@@ -3,7 +3,7 @@
 Each step is the bag of topics engaged in, with how much was done and where in the year it lies; an
 RNN, GRU or LSTM reads the steps in order. Its state at a cutoff joins the features of each cell.
 It helps where order within a user's past matters beyond counts, recency and cadence; on grocery
-baskets that adds little (docs/log.md). It is slow on long histories: cost grows with steps.
+baskets that adds nothing (docs/log.md). It is slow on long histories: cost grows with steps.
 Sources: Cho et al., "Learning phrase representations using RNN encoder-decoder" (2014); Hochreiter
 and Schmidhuber, "Long short-term memory" (1997); Elman, "Finding structure in time" (1990).
 Shapes: B users of a batch, S steps, T topics, M measures of a step, C cutoffs, D width.
