@@ -191,7 +191,9 @@ def watch(trial: Trial, done: int, trials: int) -> None:
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--cutoff", type=int, choices=(TUNING, TEST), default=TEST)
+    parser.add_argument(
+        "--cutoff", type=int, choices=(TUNING, TEST), help="28 to try things, 36 to test"
+    )
     parser.add_argument("--draws", type=int, default=DRAWS, help="of the bootstrap; 0 skips it")
     parser.add_argument("--quick", action="store_true", help="few customers, learned from briefly")
     parser.add_argument("--out", type=Path, help="folder to write to")
@@ -201,8 +203,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def plan_of(asked: argparse.Namespace) -> Plan:
     """What the command line asks for."""
     if asked.quick:
-        return Plan(asked.cutoff, QUICK_AMOUNTS, QUICK_DRAWS, few=True)
-    return Plan(asked.cutoff, tuple(AMOUNTS), asked.draws, few=False)
+        return Plan(asked.cutoff or TUNING, QUICK_AMOUNTS, QUICK_DRAWS, few=True)
+    return Plan(asked.cutoff or TEST, tuple(AMOUNTS), asked.draws, few=False)
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ from penchant.interest.task import Task
 from penchant.models.finetuned import TUNES, Base, load_base, merge, start_from, tune
 from penchant.models.forecaster import FittedNetwork, fit_network, untrained
 from penchant.models.network import Head, Network, Shape, Tensors
-from penchant.models.pretraining import OBJECTIVES, pretrain
+from penchant.models.pretraining import pretrain
 from penchant.models.reader import Reader, Reading, TopicVectors
 from penchant.models.text import encode, topic_texts
 from penchant.models.training import Training
@@ -38,7 +38,7 @@ class Pretrained:
     base: str = ""  # folder of a saved base; none: the history itself teaches to read
     tune: str = "full"  # what of a base is trained on: full, head, lora, or none
     rank: int = 8  # of the adapters of lora
-    objectives: tuple[str, ...] = OBJECTIVES  # of pre-training without a base; (): none
+    objectives: tuple[str, ...] = ("next",)  # of pre-training without a base; (): none
     pretraining: Training = field(
         default_factory=lambda: Training(passes=2, batch_users=64, learning_rate=2e-3)
     )
