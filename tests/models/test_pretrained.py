@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -65,6 +66,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@cache
+def tuned(how: str) -> FittedNetwork:
+    """A model tuned from the base, which is gone since."""
+    with TemporaryDirectory() as scratch:
+        save_base(base_of(model(), SMALL.reading), Path(scratch))
+        return replace(SMALL, base=scratch, tune=how).fit(grocer(), TASK)
+
+
 def begun(folder: Path, tune: str, rank: int = 2) -> nn.Module:
     """A network that starts from the base, before it is trained."""
     recipe = replace(SMALL, base=str(folder), tune=tune, rank=rank)
@@ -78,14 +87,10 @@ def test_a_base_forecasts_as_the_model_it_was_taken_from(folder):
     np.testing.assert_array_equal(found.volume_UTW, expected.volume_UTW)
 
 
-def test_a_model_needs_its_base_no_more(folder, tmp_path):
-    copy = tmp_path / "copy"
-    save_base(load_base(folder), copy)
-    tuned = replace(SMALL, base=str(copy), tune="lora").fit(grocer(), TASK)
-    for file in copy.iterdir():
-        file.unlink()
-    assert np.isfinite(tuned.predict(grocer()).chance_UTW).all()
-    assert set(tuned.weights.names) == set(model().weights.names), "Adapters are merged."
+@pytest.mark.parametrize("how", ["full", "head", "lora"])
+def test_a_tuned_model_needs_its_base_no_more(how):
+    assert np.isfinite(tuned(how).predict(grocer()).chance_UTW).all()
+    assert set(tuned(how).weights.names) == set(model().weights.names), "Adapters are merged."
 
 
 def test_no_weight_belongs_to_a_topic(folder):
@@ -129,25 +134,19 @@ def test_adapters_merge_exactly():
     assert set(net.state_dict()) == {"0.weight", "0.bias", "1.weight", "1.bias"}
 
 
-def test_tuning_the_head_leaves_the_reader_as_it_was(folder):
-    tuned = replace(SMALL, base=str(folder), tune="head").fit(grocer(), TASK)
-    same = {
-        name: np.array_equal(array, model().weights[name])
-        for name, array in zip(tuned.weights.names, tuned.weights.arrays, strict=True)
-    }
+def test_tuning_the_head_leaves_the_reader_as_it_was():
+    found, before = tuned("head").weights, model().weights
+    same = {name: np.array_equal(found[name], before[name]) for name in before.names}
     assert all(kept for name, kept in same.items() if not name.startswith("head."))
     assert not same["head.out.weight"]
 
 
-@pytest.mark.parametrize("tune", ["full", "lora"])
-def test_other_tunings_move_the_reader(folder, tune):
-    tuned = replace(SMALL, base=str(folder), tune=tune).fit(grocer(), TASK)
-    assert not np.array_equal(tuned.weights["encoder.word.weight"], _word())
-    assert np.array_equal(tuned.weights["encoder.word.bias"], _word("bias")) == (tune == "lora")
-
-
-def _word(part: str = "weight") -> np.ndarray:
-    return model().weights[f"encoder.word.{part}"]
+@pytest.mark.parametrize("how", ["full", "lora"])
+def test_other_tunings_move_the_reader(how):
+    found, before = tuned(how).weights, model().weights
+    assert not np.array_equal(found["encoder.word.weight"], before["encoder.word.weight"])
+    kept = np.array_equal(found["encoder.word.bias"], before["encoder.word.bias"])
+    assert kept == (how == "lora"), "Low rank leaves biases alone."
 
 
 def test_features_find_their_weights_by_name():

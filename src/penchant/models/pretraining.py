@@ -8,7 +8,8 @@ It pays where the new shop has little to learn from; it teaches nothing of chanc
 Sources: van den Oord, Li and Vinyals, "Representation learning with contrastive predictive coding"
 (2018); Devlin et al., "BERT" (2019); Babaev et al., "CoLES" (2022); Menon et al., "Long-tail
 learning via logit adjustment" (2021).
-Shapes: B users of a batch, S steps, T topics, E width of a text vector, D width, P stretches.
+Shapes: U users, B users of a batch, S steps, T topics, E width of a text vector, D width,
+N bags, P stretches.
 """
 
 from collections.abc import Iterator, Sequence
