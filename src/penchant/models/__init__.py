@@ -57,6 +57,7 @@ USUAL = (
     "seasonal_naive",
     "decayed_share",
     "gamma_poisson",
+    "walk",
     "arima",
     "boosted",
 )  # what a backtest tries when it isn't told: one of each that costs little
