@@ -31,7 +31,7 @@ def counts(seed=0, users=5):
 def encoder(**settings):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        shape = Shape(topics=TOPICS, features=1, windows=2, moments=4)
+        shape = Shape(TOPICS, ("count",), 2, 4)
         return TransformerEncoder(Transformer(width=16, **settings), shape).eval()
 
 
