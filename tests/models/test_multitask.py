@@ -136,7 +136,7 @@ def test_a_softmax_over_cells_drawn_is_that_over_all():
         none = torch.zeros(0)
         weight_N = 1 / drawn_T[cell_N]
         batch = Batch(
-            *(torch.zeros(1, 1, 1), none, torch.ones(1), none, none, none, none),
+            *(torch.zeros(1, 1, 1), none, torch.ones(1), none, none, none, none, none),
             *(zero_N, zero_N, cell_N, none, none, weight_N[:, None], share_T[cell_N]),
         )
         weight = float((share_T[cell_N] * weight_N).sum())

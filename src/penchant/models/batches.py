@@ -2,7 +2,7 @@
 
 Cells without a past hardly ever become active, so only a share of them is drawn, and weighs more.
 Shapes: B users of a batch, S steps, T topics, C cutoffs, N cells drawn, F features, W windows,
-M measures of a step's place in the year, U users of the panel.
+M measures of a step's place in the year, H half-lives, U users of the panel.
 """
 
 from collections.abc import Iterator
@@ -32,6 +32,7 @@ class Batch:
     moment_SM: Tensor  # where each step lies in the year
     cutoff_C: Tensor  # steps known at each cutoff
     user_BCF: Tensor  # mean of the features of a user's cells
+    money_BCH: Tensor  # money a step, fading at several half-lives
     active_BCW: Tensor  # whether a user did anything
     spend_BCW: Tensor  # money
     known_CW: Tensor  # whether the outcome is known
@@ -107,6 +108,7 @@ class Batches:
             moments(block),
             torch.tensor([shot.cutoff for shot in shots]),
             at_cutoffs([shot.user_UF[row_B] for shot in shots]),
+            at_cutoffs([shot.money_UH[row_B] for shot in shots]),
             at_cutoffs([shot.count_UTW[row_B].max(axis=1) > 0 for shot in shots]).float(),
             at_cutoffs([shot.spend_UW[row_B] for shot in shots]),
             torch.from_numpy(mask_CW),

@@ -19,7 +19,7 @@ from penchant.models.batches import Batch, moments, weekly
 from penchant.models.features import Context, known_of, learn_context, look_columns
 from penchant.models.lesson import Lesson
 from penchant.models.network import Architecture, Network, Shape, Tensors, forecast_loss, volumes
-from penchant.models.panel import Scaling, cell_table, panel_of
+from penchant.models.panel import Scaling, cell_table, money_rates, panel_of
 from penchant.models.sampling import earlier_looks
 from penchant.models.training import Loss, seeded
 
@@ -131,6 +131,7 @@ def cell_batches(history: History, model: FittedNetwork) -> Iterator[Batch]:
             moments(block),
             torch.tensor([block.cutoff]),
             feature_NF.reshape(users, 1, topics, -1).mean(dim=2),
+            torch.from_numpy(money_rates(block)).unsqueeze(1),
             *(nothing, nothing, nothing),  # what came of users
             torch.zeros_like(user_N),
             user_N,

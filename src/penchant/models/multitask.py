@@ -6,7 +6,7 @@ are weighed by what can't be known of each answer, which is learned (`weighting`
 It is for who needs the other answers: to ask more hardly betters the forecast (docs/log.md).
 Sources: Caruana, "Multitask learning" (1997); Kendall, Gal and Cipolla (2018).
 Shapes: U users, T topics, B users of a batch, S steps, C cutoffs, N cells, F features, D width,
-E width of a topic's vector, W windows, M measures of money, Q questions.
+H half-lives, W windows, M measures of money, Q questions.
 """
 
 from dataclasses import dataclass, field
@@ -26,6 +26,7 @@ from penchant.models.batches import Batch
 from penchant.models.experts import SHARING
 from penchant.models.forecaster import FittedNetwork, cell_batches, fit_network
 from penchant.models.network import MOST_FURTHER, Network, Shape, Tensors
+from penchant.models.panel import MONEY_HALF_LIVES
 from penchant.models.questions import (
     OF_CELLS,
     OF_USERS,
@@ -38,6 +39,7 @@ from penchant.models.questions import (
 from penchant.models.recurrent import Recurrent, RecurrentEncoder
 from penchant.models.training import Training, seeded
 
+LEAST_MONEY = 0.05  # of the average user's, added to what a user spends a step
 WEIGHTING = ("uncertainty", "fixed")
 FORECAST = ("active", "volume")  # questions that make up a forecast
 
@@ -82,11 +84,12 @@ class Multitask:
         )
 
     def given(self, history: History, task: Task) -> Tensors:
-        """What a user spends in each window on average: the unit of money."""
+        """The unit of money: what a user spends in each window, and in a step, on average."""
         users, _, steps = history.interest.shape
-        mean = max(0.0, float(history.interest.money_N.sum())) / (users * steps)
-        unit_W = np.array([mean * window.length for window in task.windows], dtype=np.float32)
-        return Tensors(("unit_W",), (np.where(unit_W > 0, unit_W, 1).astype(np.float32),))
+        mean = float(history.interest.money_N.sum()) / (users * steps)
+        unit = np.array([mean if mean > 0 else 1.0], dtype=np.float32)
+        length_W = np.array([window.length for window in task.windows], dtype=np.float32)
+        return Tensors(("unit_1", "unit_W"), (unit, unit * length_W))
 
     def build(self, shape: Shape, given: Tensors) -> "MultitaskNetwork":
         """An untrained network."""
@@ -131,14 +134,20 @@ class UserTowers(nn.Module):
         self.of_state = nn.Linear(width, width, bias=False)
         self.dropout = nn.Dropout(dropout)
         self.sharing = SHARING[recipe.sharing](OF_USERS, width, recipe.experts, dropout)
+        self.of_money = nn.Linear(len(MONEY_HALF_LIVES), width, bias=False)
         self.churn = nn.Linear(width, shape.windows)
         self.money = nn.Linear(width, 3 * shape.windows)
+        self.straight = nn.Linear(len(MONEY_HALF_LIVES), 3 * shape.windows, bias=False)
+        nn.init.zeros_(self.straight.weight)
 
-    def forward(self, feature_BCF: Tensor, state_BCD: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, feature_BCF: Tensor, state_BCD: Tensor, money_BCH: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Logit of staying away, `BCW`, and what money is expected, `BCM`."""
-        hidden_BCD = functional.silu(self.of_feature(feature_BCF) + self.of_state(state_BCD))
+        hidden_BCD = self.of_feature(feature_BCF) + self.of_state(state_BCD)
+        hidden_BCD = functional.silu(hidden_BCD + self.of_money(money_BCH))
         shared = self.sharing(self.dropout(hidden_BCD))
-        return self.churn(shared["churn"]), self.money(shared["spend"])
+        return self.churn(shared["churn"]), self.money(shared["spend"]) + self.straight(money_BCH)
 
 
 class MultitaskNetwork(Network):
@@ -150,15 +159,18 @@ class MultitaskNetwork(Network):
         self.encoder: nn.Module = RecurrentEncoder(trunk, shape)
         self.users = UserTowers(recipe, shape)
         self.doubt_Q = nn.Parameter(torch.zeros(len(QUESTIONS)))
+        self.unit_1: Tensor
         self.unit_W: Tensor
-        self.register_buffer("unit_W", given.state()["unit_W"])
+        for name, unit in given.state().items():
+            self.register_buffer(name, unit)
 
     def forward(self, batch: Batch) -> Answers:
         """Every answer."""
         state_BCD: Tensor = self.encoder(batch.count_BST, batch.moment_SM, batch.cutoff_C)
         state_ND = state_BCD[batch.user_N, batch.look_N]
         logit_NW, further_NW, next_N1 = self.head(batch.feature_NF, state_ND)
-        churn_BCW, money_BCM = self.users(batch.user_BCF, state_BCD)
+        money_BCH = (batch.money_BCH / self.unit_1 + LEAST_MONEY).log()
+        churn_BCW, money_BCM = self.users(batch.user_BCF, state_BCD, money_BCH)
         return Answers(
             logit_NW, further_NW, next_N1[:, 0], churn_BCW, money_BCM, self.unit_W, self.doubt_Q
         )

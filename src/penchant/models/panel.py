@@ -3,7 +3,7 @@
 A snapshot is one cutoff: features of every cell of the panel's users, those of each topic that
 depend on the window, and, while training, what came. Features are those of the boosted trees
 without codes of topics and attributes, which a network can't read as numbers.
-Shapes: U users, T topics, S steps, W windows, F features, N cells.
+Shapes: U users, T topics, S steps, W windows, F features, N cells, H half-lives.
 """
 
 from collections.abc import Iterable
@@ -26,6 +26,7 @@ CODES = ("topic_code", "topic_parent", "user_attribute_")  # starts of names tha
 UNKNOWN = "_unknown"  # end of the name of a column that says so
 HEAVY = 12.0  # spreads: a feature that reaches farther is squashed
 FARTHEST = 5.0  # spreads: farther values are cut
+MONEY_HALF_LIVES = (2.0, 8.0, 32.0)  # steps
 SCALE_USERS = 200  # of each cutoff, who tell the scale
 
 
@@ -90,6 +91,7 @@ class Snapshot:
     count_UTW: Floats  # what came; zero where it isn't known
     passed_W: Flags  # windows whose outcome is known
     user_UF: Floats  # mean of the features of a user's cells
+    money_UH: Floats  # money a step, fading
     first_UT: Halves  # share of each topic in what the user did first
     spend_UW: Floats  # money spent; zero where it isn't known
 
@@ -125,6 +127,18 @@ def cell_table(
     for raw_N, value_N in zip(raw_FN, columns.values(), strict=True):
         raw_N[:] = value_N
     return CellTable(raw_FN.T, np.array(list(columns)), laid.ever_UT)
+
+
+def money_rates(history: History) -> Floats:
+    """Money that each user spends a step, by how fast the past fades, `UH`."""
+    interest, steps = history.interest, history.cutoff
+    rates = []
+    for half_life in MONEY_HALF_LIVES:
+        fading_S = 0.5 ** (np.arange(steps - 1, -1, -1) / half_life)
+        money_N = interest.money_N * fading_S[interest.step_N]
+        money_U = np.bincount(interest.user_N, money_N, minlength=len(interest.users_U))
+        rates.append(np.maximum(money_U, 0) / fading_S.sum())
+    return np.stack(rates, axis=1).astype(np.float32)
 
 
 def panel_of(
@@ -187,6 +201,7 @@ def _snapshot(
         count_UTW,
         passed_W,
         np.concatenate([feature.mean(axis=1, dtype=np.float32) for feature, _ in parts]),
+        money_rates(past),
         first_share(*question).astype(np.float16),
         spend_UW,
     )
