@@ -97,7 +97,7 @@ def test_moments_are_apart_where_domains_differ():
 
 def test_the_critic_learns_and_what_it_reads_is_turned_against_it():
     recipe = Adapted(alignment="adversarial", strength=0.5, width=8)
-    shape = TYPES["Shape"](3, 4, 2, 4)
+    shape = TYPES["Shape"](3, ("a", "b", "c", "d"), 2, 4)
     net = recipe.build(shape, recipe.given(past(), TASK)).eval()
     cells = Cells(torch.ones(6, 4), torch.zeros(6, 2), torch.ones(6, 2), torch.zeros(6).long())
     said = net(cells)

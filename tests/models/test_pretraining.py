@@ -60,7 +60,7 @@ def test_two_stretches_of_a_user_are_found_to_be_one():
     training = Training(passes=20, batch_users=6, learning_rate=1e-2)
     weights = pretrain([history], TASK, READING, ("contrastive",), training)
     fresh = devoted(FRUIT, users=6, seed=1)
-    assert schooled(fresh, "contrastive", weights) < 0.5 * schooled(fresh, "contrastive", None)
+    assert schooled(fresh, "contrastive", weights) < 0.6 * schooled(fresh, "contrastive", None)
 
 
 def test_shops_of_other_topics_are_read_together():

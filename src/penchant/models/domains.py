@@ -160,6 +160,8 @@ def cells_of(
 
 def moments_apart(hidden_ND: Tensor, domain_N: Tensor) -> Tensor:
     """How far means and covariances of the domains lie from those of all, averaged over domains."""
+    if not len(hidden_ND):  # users none of whose cells were drawn
+        return hidden_ND.sum()
     middle_D, covariance_DD = mean_and_covariance(hidden_ND)
     width, apart = len(middle_D), []
     for domain in torch.bincount(domain_N).nonzero()[:, 0]:

@@ -27,7 +27,7 @@ from penchant.models.checkpoint import Checkpoint, Kept
 Loss = Callable[[nn.Module, Any], Tensor]  # of a network and a batch
 Pass = Callable[[int], Iterable[Any]]  # the batches of a pass
 logger = logging.getLogger(__name__)
-AVERAGED = 0.98  # of the average that a step keeps
+AVERAGED = 0.98  # of the average that a step keeps, in the end
 MOST_GRADIENT = 1.0  # norm
 WARM = 0.1  # share of the steps in which the learning rate rises
 
@@ -149,10 +149,11 @@ class Course:
 
     @torch.no_grad()
     def keep_average(self) -> None:
-        """Move the average towards the weights of now."""
+        """Move the average towards the weights of now, at first by more, to forget the start."""
+        kept = min(AVERAGED, (1 + self.steps) / (10 + self.steps))
         for name, value in self.net.state_dict().items():
             if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - AVERAGED)
+                self.average[name].lerp_(value, 1 - kept)
             else:
                 self.average[name].copy_(value)
 
