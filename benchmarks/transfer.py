@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from bench.clock import Clocked, with_processor_time
+from bench.clock import Clocked, with_costs
 from bench.curve import drawn
 from bench.machine import ROOT, setting
 from bench.rows import Row, Rows, difference_rows, joined, write_rows
@@ -152,7 +152,7 @@ def trial_of(plan: Plan, history: History, recipes: Mapping[str, Recipe], draw: 
         draws=plan.draws,
         progress=watch,
     )
-    return by_draw(with_processor_time(result, clocked), draw)
+    return by_draw(with_costs(result, clocked), draw)
 
 
 def by_draw(result: Backtest, draw: int) -> Backtest:

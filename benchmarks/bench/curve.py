@@ -6,6 +6,7 @@ from html import escape
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 64, 130, 40, 36  # pixels
 COLOURS = ("#555555", "#1f77b4", "#d1600b", "#2a8f3c", "#8a4fbf")
+GAP = 14  # pixels between names
 DASHED = ' stroke-dasharray="4 4"'
 
 
@@ -49,10 +50,10 @@ def drawn(curve: Curve) -> str:
         ends = [(LEFT, y_of(value)), (WIDTH - RIGHT, y_of(value))]
         parts.append(_line(ends, "#999999", more=DASHED))
         names.append((y_of(value), name, "#777777"))
-    below = 0.0
-    for y, name, colour in sorted(names):
-        below = max(y, below + 14)
-        parts.append(_text(WIDTH - RIGHT + 8, below + 4, name, colour=colour))
+    limit = float(HEIGHT - BOTTOM)
+    for y, name, colour in sorted(names, reverse=True):
+        limit = min(y, limit - GAP)
+        parts.append(_text(WIDTH - RIGHT + 8, limit + 4, name, colour=colour))
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
     style = 'font-family="sans-serif"><rect width="100%" height="100%" fill="white"/>'
     return "\n".join([head + style, *parts, "</svg>\n"])
