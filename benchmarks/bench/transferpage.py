@@ -34,8 +34,8 @@ CAVEATS = (
     "At 1 % the values are means over three draws of who is learned from, and differences are "
     "paired within each; elsewhere there is one draw. An interval is over the customers forecast, "
     "and doesn't tell how lucky a draw was.",
-    "The untuned network's volumes are several times too high: it was taught at a shop whose "
-    "customers all carry on, and features come to it on the new shop's own scale.",
+    "The untuned network's volumes are several times too high. A likely reason, not tested: it was "
+    "taught where all customers carry on, and reads features on the new shop's own scale.",
     "The new shop is cut to its first 3,000 customers, so that the run stays short.",
     "Nothing was chosen by the cutoff shown; learning rates were tried at cutoff 28.",
     "The new shop's calendar is relative and many histories end early: see the caveats of "
