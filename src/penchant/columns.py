@@ -41,6 +41,10 @@ MONEY = "money"
 WORD = "word"
 CODE = "code"
 
+# Interactions.
+BASKET = "basket"
+BEGAN = "began"
+
 # Forecasts.
 WINDOW = "window"
 CHANCE = "chance"

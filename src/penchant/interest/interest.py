@@ -183,7 +183,7 @@ def build_interest(
         )
     codes = users.append_column(c.CODE, pa.array(np.arange(len(users), dtype=np.int32)))
     rows = interest_expression(placed, ibis.memtable(codes))
-    column = _columns(rows)
+    column = fetched(rows)
     origin, last = int(column[c.STEP].min()), int(column[c.STEP].max())
     return Interest(
         users_U=np.array(users[c.USER].to_pylist(), dtype=np.str_),
@@ -200,7 +200,7 @@ def build_interest(
     )
 
 
-def _columns(rows: ir.Table) -> dict[str, npt.NDArray[Any]]:
+def fetched(rows: ir.Table) -> dict[str, npt.NDArray[Any]]:
     """Fetch columns batch by batch, so that no more than one of them is held twice."""
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in rows.columns}
     for batch in rows.to_pyarrow_batches(chunk_size=BATCH):

@@ -1,0 +1,134 @@
+"""Interactions: who did what with which item, when, and in which basket.
+
+Interest forgets items; what recommends them needs each event. A basket is an order, or what a
+customer did in one day where events name no order.
+Shapes: U users, I items, K kinds, N interactions, A baskets, B some users.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import numpy.typing as npt
+
+from penchant import columns as c
+from penchant.errors import HistoryError
+from penchant.interest.interest import Codes, Floats, Names, fetched
+
+Times = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Events with items, sorted by user, basket and time; baskets by when they began."""
+
+    users_U: Names  # sorted
+    items_I: Names  # sorted
+    kinds_K: tuple[str, ...]
+    user_N: Codes
+    item_N: Codes
+    kind_N: Codes
+    time_N: Times  # seconds since 1970, UTC
+    basket_N: Codes  # rises by one from each basket to the next, across users
+    quantity_N: Floats
+    money_N: Floats  # paid for all of them; NaN where unknown
+
+    def __post_init__(self) -> None:
+        parts = (self.item_N, self.kind_N, self.time_N, self.basket_N, self.quantity_N)
+        if len({len(part) for part in (self.user_N, self.money_N, *parts)}) > 1:
+            raise HistoryError("The columns of interactions must have one length.")
+        if (np.diff(self.user_N) < 0).any() or (np.diff(self.basket_N) < 0).any():
+            raise HistoryError("Interactions must be sorted by user and basket.")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Users and items."""
+        return len(self.users_U), len(self.items_I)
+
+    @cached_property
+    def start_U(self) -> npt.NDArray[np.int64]:
+        """First interaction of each user, and their number at the end: U + 1 offsets."""
+        return np.searchsorted(self.user_N, np.arange(len(self.users_U) + 1))
+
+    @cached_property
+    def start_A(self) -> npt.NDArray[np.int64]:
+        """First interaction of each basket, and their number at the end: A + 1 offsets."""
+        changes_N = np.diff(self.basket_N, prepend=-1) != 0
+        return np.append(np.flatnonzero(changes_N), len(self.basket_N))
+
+    def until(self, moment: datetime) -> "Interactions":
+        """What was known before a moment (UTC where it names no zone), of all users and items."""
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return self.where(self.time_N < int(aware.timestamp()))
+
+    def of_kinds(self, kinds: Iterable[str]) -> "Interactions":
+        """Some kinds of event only."""
+        wanted = [k for k, kind in enumerate(self.kinds_K) if kind in set(kinds)]
+        return self.where(np.isin(self.kind_N, wanted))
+
+    def where(self, kept_N: npt.NDArray[np.bool_]) -> "Interactions":
+        """Some of the interactions, of the same users and items; baskets are counted anew."""
+        return self._taken(np.flatnonzero(kept_N), self.user_N[kept_N])
+
+    def only(self, row_U: npt.NDArray[np.int64]) -> "Interactions":
+        """The users at rows `row_U`, in that order."""
+        size_B = self.start_U[row_U + 1] - self.start_U[row_U]
+        new_N = np.repeat(np.arange(len(row_U), dtype=np.int32), size_B)
+        within_N = np.arange(size_B.sum()) - np.repeat(np.cumsum(size_B) - size_B, size_B)
+        take_N = np.repeat(self.start_U[row_U], size_B) + within_N
+        return replace(self._taken(take_N, new_N), users_U=self.users_U[row_U])
+
+    def _taken(self, take_N: npt.NDArray[np.int64], user_N: Codes) -> "Interactions":
+        basket_N = self.basket_N[take_N]
+        changes_N = np.diff(basket_N, prepend=basket_N[:1]) != 0
+        return replace(
+            self,
+            user_N=user_N,
+            item_N=self.item_N[take_N],
+            kind_N=self.kind_N[take_N],
+            time_N=self.time_N[take_N],
+            basket_N=np.cumsum(changes_N, dtype=np.int32),
+            quantity_N=self.quantity_N[take_N],
+            money_N=self.money_N[take_N],
+        )
+
+
+def build_interactions(events: ir.Table, kinds: Sequence[str]) -> Interactions:
+    """Gather the events of some kinds that name an item; sorts them once.
+
+    Events at one moment are in the order of their items. Raises HistoryError where there are none.
+    """
+    chosen = events.filter(events[c.KIND].isin(list(kinds)) & events[c.ITEM].notnull())
+    day = chosen[c.TIME].cast("date").cast("string")
+    marked = chosen.select(
+        *(chosen[name] for name in (c.USER, c.ITEM, c.KIND)),
+        chosen[c.TIME].epoch_seconds().cast("int64").name(c.TIME),
+        chosen[c.QUANTITY].cast("float32").fill_null(1.0).name(c.QUANTITY),
+        chosen[c.VALUE].cast("float32").name(c.MONEY),
+        ibis.coalesce("order " + chosen[c.ORDER], "day " + day).name(c.BASKET),
+    )
+    basket = ibis.window(group_by=[marked[c.USER], marked[c.BASKET]])
+    dated = marked.mutate(**{c.BEGAN: marked[c.TIME].min().over(basket)})
+    if not chosen.count().execute():
+        raise HistoryError(f"No event of the kinds {', '.join(kinds)} names an item.")
+    rows = fetched(dated.order_by(c.USER, c.BEGAN, c.BASKET, c.TIME, c.ITEM, c.KIND))
+    users_U, user_N = np.unique(rows[c.USER].astype(np.str_), return_inverse=True)
+    items_I, item_N = np.unique(rows[c.ITEM].astype(np.str_), return_inverse=True)
+    kinds_K, kind_N = np.unique(rows[c.KIND].astype(np.str_), return_inverse=True)
+    fresh_N = (rows[c.BASKET][1:] != rows[c.BASKET][:-1]) | (np.diff(user_N) != 0)
+    return Interactions(
+        users_U=users_U,
+        items_I=items_I,
+        kinds_K=tuple(kinds_K.tolist()),
+        user_N=user_N.astype(np.int32),
+        item_N=item_N.astype(np.int32),
+        kind_N=kind_N.astype(np.int32),
+        time_N=rows[c.TIME],
+        basket_N=np.append(0, np.cumsum(fresh_N)).astype(np.int32),
+        quantity_N=rows[c.QUANTITY],
+        money_N=rows[c.MONEY],
+    )
