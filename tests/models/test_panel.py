@@ -1,9 +1,12 @@
 """What a network reads is on one scale, and a draw of cells stands for all of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from models.shops import TASK, lopsided
+from penchant.interest.task import Window
 from penchant.models.batches import Batches
 from penchant.models.lesson import Lesson
 from penchant.models.panel import FARTHEST, learn_scaling, panel_of
@@ -73,3 +76,17 @@ def test_users_held_out_are_not_learned_from(panel):
     learn_U, held_U = Lesson(panel, TASK, Training(held_out=0.2)).users()
     assert len(held_U) == 10
     assert sorted([*learn_U, *held_U]) == list(range(50))
+
+
+@pytest.mark.parametrize("ends", [((0, 4), (4, 8)), ((0, 4), (0, 12)), ((0, 8),)])
+def test_the_network_of_shocks_saw_no_outcome_that_it_is_judged_by(ends):
+    shop = lopsided(users=60, steps=40)
+    task = replace(TASK, windows=tuple(Window(*window) for window in ends))
+    looks = earlier_looks(shop, task, 6, 4, 8)
+    panel, _ = panel_of(shop, looks, task, 50, 0)
+    judged = shop.cutoff - max(end - start for start, end in ends)
+    before_CW = Lesson(panel, task, Training()).before_CW
+    assert before_CW.any()
+    for snapshot, before_W in zip(panel.snapshots, before_CW, strict=True):
+        for (_, end), before in zip(ends, before_W, strict=True):
+            assert not before or snapshot.cutoff + end <= judged

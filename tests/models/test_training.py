@@ -1,6 +1,7 @@
 """A stopped training carries on, one shared between processes agrees, one that overfits ends."""
 
 import logging
+import math
 import multiprocessing
 import os
 import socket
@@ -11,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from penchant.errors import ArtefactError
+from penchant.errors import RecipeError
 from penchant.models.training import Training, train
 
 SETTINGS = Training(passes=4, learning_rate=0.05)
@@ -100,11 +101,35 @@ def test_a_stopped_training_carries_on_as_if_it_had_not_stopped(tmp_path):
     np.testing.assert_allclose(weights(again), weights(whole), rtol=1e-6)
 
 
-def test_the_checkpoint_of_another_training_is_refused(tmp_path):
-    settings = replace(SETTINGS, passes=1, checkpoints=str(tmp_path))
-    train(line(), loss, batches, SIZE, held_out, settings)
-    with pytest.raises(ArtefactError, match="another training"):
-        train(line(), loss, batches, SIZE, held_out, replace(settings, learning_rate=0.1))
+def test_trainings_that_share_a_folder_dont_carry_on_with_each_other(tmp_path):
+    settings, passes = replace(SETTINGS, passes=1, checkpoints=str(tmp_path)), []
+
+    def counted(again):
+        passes.append(again)
+        return batches(again)
+
+    for kept, about in ((settings, ("tea",)), (settings, ("milk",))):
+        train(line(), loss, counted, SIZE, held_out, kept, about)
+    train(line(), loss, counted, SIZE, held_out, replace(settings, learning_rate=0.1), ("tea",))
+    assert len(passes) == 3
+    train(line(), loss, counted, SIZE, held_out, settings, ("tea",))
+    assert len(passes) == 3
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("told", [held_out, None])
+def test_a_loss_that_is_no_number_is_refused(told):
+    def lost(net, batch):
+        return loss(net, batch) * math.nan
+
+    with pytest.raises(RecipeError, match="learning_rate"):
+        train(line(), lost, batches, SIZE, told, SETTINGS)
+
+
+def test_a_pass_that_is_no_number_is_never_the_best():
+    told = iter([2.0, math.nan, 1.0])
+    losses = train(line(), loss, batches, SIZE, lambda net: next(told), replace(SETTINGS, passes=3))
+    assert losses == [2.0, math.inf, 1.0]
 
 
 def test_it_tells_how_far_it_is(caplog):

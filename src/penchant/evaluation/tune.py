@@ -11,18 +11,15 @@ It receives a recipe and imports no model.
 Shapes: U users, T topics, D draws.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from penchant.errors import RecipeError, suggest
 from penchant.evaluation.backtest import attempt, check_cutoffs
@@ -32,6 +29,7 @@ from penchant.evaluation.ledger import Trial
 from penchant.evaluation.metrics import METRICS
 from penchant.evaluation.study import COMPLETE, FAILED, PRUNED, Attempt, open_study
 from penchant.interest.counts import Doubles
+from penchant.interest.digest import digest
 from penchant.interest.history import History
 from penchant.interest.model import Recipe
 from penchant.interest.outcome import Outcome, outcome
@@ -224,28 +222,3 @@ class _Trials:
             "data": digest(parts),
             "version of penchant": version("penchant"),
         }
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of arrays, tables and plain values, however deep in dataclasses and tuples."""
-    sha = hashlib.sha256()
-    _feed(sha.update, value)
-    return sha.hexdigest()
-
-
-def _feed(update: Callable[[bytes], None], value: Any) -> None:
-    if is_dataclass(value):
-        value = tuple(getattr(value, part.name) for part in fields(value))
-    if isinstance(value, tuple):
-        update(b"(%d" % len(value))
-        for part in value:
-            _feed(update, part)
-    elif isinstance(value, np.ndarray):
-        update(f"{value.dtype}{value.shape}".encode())
-        update(np.ascontiguousarray(value).tobytes())
-    elif isinstance(value, pa.Table):
-        sink = pa.BufferOutputStream()
-        pq.write_table(value, sink)
-        update(sink.getvalue().to_pybytes())
-    else:
-        update(repr(value).encode() + b";")

@@ -13,6 +13,7 @@ a batch.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -129,7 +130,9 @@ def adapt(
     given = Tensors(("domain_T", "domain_K"), domains)
     net = untrained(recipe, shape, given)
     row_U = pair.some(labelled)
-    train(net, recipe.loss, lambda again: pair.drawn(row_U, again), pair.size, None, pair.settings)
+    about = (repr(recipe), task, labelled, source, target)
+    drawn = partial(pair.drawn, row_U)
+    train(net, recipe.loss, drawn, pair.size, None, pair.settings, about)
     topic_shock_W, user_shock_W = pair.source.shocks(untrained(recipe, shape, given))
     return FittedNetwork(
         task,

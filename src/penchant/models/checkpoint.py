@@ -1,22 +1,20 @@
 """A training on disk, so that it carries on after a stop: weights, optimiser, losses.
 
-Safetensors hold tensors and, as metadata, what they belong to; a checkpoint of another training is
-refused. No pickle.
+A file is named by all that the training depends on, so that many share a folder and none carries on
+with the weights of another. Safetensors hold tensors and, as metadata, losses; no pickle.
 """
 
-import hashlib
 import json
 import os
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from penchant.errors import ArtefactError
-
-FILE = "training.safetensors"
+from penchant.interest.digest import digest
 
 
 @dataclass(frozen=True)
@@ -35,33 +33,25 @@ class Kept:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training is kept, and the mark it is known by; without a folder nothing is kept."""
+    """Where a training is kept; without a path nothing is."""
 
     path: Path | None
-    mark: str
 
     @classmethod
-    def at(cls, folder: str, net: nn.Module, settings: str) -> "Checkpoint":
-        """The checkpoint of a network with these weights to start from and these settings."""
-        digest = hashlib.sha256(settings.encode())
-        for name, value in net.state_dict().items():
-            digest.update(name.encode() + value.cpu().numpy().tobytes())
-        return cls(Path(folder) / FILE if folder else None, digest.hexdigest())
+    def at(cls, folder: str, net: nn.Module, about: tuple[object, ...]) -> "Checkpoint":
+        """The checkpoint of a network with these weights to start from, and what it learns."""
+        if not folder:
+            return cls(None)
+        weights = tuple((name, value.cpu().numpy()) for name, value in net.state_dict().items())
+        mark = digest((version("penchant"), *about, *weights))
+        return cls(Path(folder) / f"{mark}.safetensors")
 
     def read(self) -> Kept | None:
-        """The state kept, or None where there is none yet.
-
-        Raises ArtefactError for the checkpoint of another training.
-        """
+        """The state kept, or None where there is none yet."""
         if self.path is None or not self.path.exists():
             return None
         with safe_open(self.path, framework="pt") as file:
             about = file.metadata()
-            if about["mark"] != self.mark:
-                raise ArtefactError(
-                    f"{self.path} is the checkpoint of another training: other data, settings or "
-                    "version. Name another folder, or delete it to start anew."
-                )
         return Kept(load_file(self.path), tuple(json.loads(about["losses"])), int(about["steps"]))
 
     def write(self, kept: Kept) -> None:
@@ -70,7 +60,7 @@ class Checkpoint:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_suffix(".partial")
-        about = {"mark": self.mark, "losses": json.dumps(kept.losses), "steps": str(kept.steps)}
+        about = {"losses": json.dumps(kept.losses), "steps": str(kept.steps)}
         tensors = {name: tensor.contiguous() for name, tensor in kept.tensors.items()}
         save_file(tensors, partial, about)
         os.replace(partial, self.path)

@@ -80,7 +80,7 @@ def fit_network(
     topics, year = history.interest.shape[1], moments(panel.history).shape[1]
     shape = Shape(topics, scaling.columns, len(task.windows), year)
     given = recipe.given(history, task)
-    lesson = Lesson(panel, task, settings, loss)
+    lesson = Lesson(panel, task, settings, loss, (repr(recipe), task, history))
     net = untrained(recipe, shape, given)
     lesson.teach(net)
     topic_shock_W, user_shock_W = lesson.shocks(untrained(recipe, shape, given))

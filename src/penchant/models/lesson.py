@@ -32,6 +32,7 @@ class Lesson:
     task: Task
     settings: Training
     loss: Loss = forecast_loss
+    about: tuple[object, ...] = ()  # what the panel and the loss are made of
 
     @property
     def passed_CW(self) -> Floats:
@@ -43,6 +44,15 @@ class Lesson:
         """The latest cutoff of each window."""
         passed_CW = self.passed_CW
         return passed_CW * (np.cumsum(passed_CW, axis=0) == 1)
+
+    @property
+    def before_CW(self) -> Floats:
+        """Windows that passed before the latest outcomes of any window began."""
+        end_W = np.array([window.end for window in self.task.windows])
+        cutoff_C = np.array([snapshot.cutoff for snapshot in self.panel.snapshots])
+        longest = max(window.length for window in self.task.windows)
+        passed_CW = cutoff_C[:, None] + end_W <= self.panel.history.cutoff - longest
+        return self.passed_CW * passed_CW.astype(np.float32)
 
     def users(self) -> tuple[Integers, Integers]:
         """Rows to learn from, and rows held out."""
@@ -70,10 +80,9 @@ class Lesson:
         )
 
         def held_out(net: nn.Module) -> float:
-            losses = [
-                float(self.loss(net, batch)) for batch in near.drawn(held_U, 0, latest_CW[latest_C])
-            ]
-            return float(np.mean(losses))
+            device = next(net.parameters()).device
+            drawn = near.drawn(held_U, 0, latest_CW[latest_C])
+            return float(np.mean([float(self.loss(net, batch.to(device))) for batch in drawn]))
 
         return train(
             net,
@@ -82,20 +91,27 @@ class Lesson:
             -(-len(learn_U) // cut.users),
             held_out if len(held_U) else None,
             self.settings,
+            self.about,
         )
 
     def shocks(self, net: Network) -> tuple[Floats, Floats]:
-        """Shocks of each window at its latest cutoff, by a network that did not see it."""
+        """Shocks of each window at its latest cutoff, by a network that did not see its outcome.
+
+        Where windows are too long to have passed before, it saw that of other users.
+        """
         learn_U, _ = self.users()
-        less = replace(
-            self.settings, passes=max(1, self.settings.passes // LIGHT), checkpoints="", held_out=0
-        )
-        before_CW = self.passed_CW - self.latest_CW
+        passes = -(-self.settings.passes // LIGHT)
+        less = replace(self.settings, passes=passes, checkpoints="", held_out=0)
+        before_CW = self.before_CW
         mask_CW = np.where(before_CW.any(axis=0), before_CW, self.passed_CW)
-        cut = self.batches(len(learn_U))
-        size = -(-len(learn_U) // cut.users)
-        train(net, self.loss, lambda again: cut.drawn(learn_U, again, mask_CW), size, None, less)
-        shown_U = np.sort(learn_U[-SHOCK_USERS:])
+        half = len(learn_U) // 2
+        told_U, shown_U = learn_U, learn_U
+        if not before_CW.any(axis=0).all():
+            told_U, shown_U = learn_U[: len(learn_U) - half], learn_U[half:]
+        cut = self.batches(len(told_U))
+        size = -(-len(told_U) // cut.users)
+        train(net, self.loss, lambda again: cut.drawn(told_U, again, mask_CW), size, None, less)
+        shown_U = np.sort(shown_U[-SHOCK_USERS:])
         whole = replace(cut, shares=(1.0, 1.0))
         windows = self.latest_CW.shape[1]
         everything_1W = np.ones((1, windows), dtype=np.float32)

@@ -166,13 +166,16 @@ def teach(
             row_O = rng.choice(len(lessons.next_OH), size, replace=False)
             yield lessons.only(torch.from_numpy(row_O))
 
+    known = (lessons, unseen) if unseen else (lessons,)
+    about = tuple(part.numpy() for one in known for part in vars(one).values())
+
     @torch.inference_mode()
     def held_out(net: nn.Module) -> float:
         assert unseen is not None
         device = next(net.parameters()).device
         return float(squared_error(net, unseen.to(device)))
 
-    return train(net, squared_error, drawn, STEPS, held_out if unseen else None, settings)
+    return train(net, squared_error, drawn, STEPS, held_out if unseen else None, settings, about)
 
 
 def squared_error(net: nn.Module, lessons: Lessons) -> Tensor:

@@ -173,6 +173,7 @@ def pretrain(
         size,
         None,
         training,
+        (repr(reading), tuple(objectives), task, tuple(histories)),
     )
     learned = Tensors.of(net)
     names = {

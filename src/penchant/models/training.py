@@ -13,7 +13,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from penchant.errors import RecipeError
 from penchant.models.checkpoint import Checkpoint, Kept
 
 Loss = Callable[[nn.Module, Any], Tensor]  # of a network and a batch
@@ -29,6 +30,7 @@ Pass = Callable[[int], Iterable[Any]]  # the batches of a pass
 logger = logging.getLogger(__name__)
 AVERAGED = 0.98  # of the average that a step keeps, in the end
 MOST_GRADIENT = 1.0  # norm
+RANK_SEEDS = 1_000_003  # between the seeds of dropout of two processes
 WARM = 0.1  # share of the steps in which the learning rate rises
 
 
@@ -50,7 +52,7 @@ class Training:
     cold_share: float = 0.1  # of cells without one
     threads: int = 1  # of PyTorch; beside other load two are slower than one
     seed: int = 0
-    checkpoints: str = ""  # folder; none: nothing is kept
+    checkpoints: str = field(default="", repr=False)  # folder; none: nothing is kept
 
 
 def train(
@@ -60,29 +62,42 @@ def train(
     size: int,
     held_out: Callable[[nn.Module], float] | None,
     settings: Training,
+    about: tuple[object, ...] = (),
 ) -> list[float]:
     """Train a network in place; returns its held-out loss after each pass.
 
-    A pass has `size` batches. Without `held_out` the average after the last pass is kept.
+    A pass has `size` batches. Without `held_out` the average after the last pass is kept. `about`
+    is what the loss and the batches are made of (a recipe's text, a history, arrays): a checkpoint
+    of other things is not this training's. Raises RecipeError where there are more processes than
+    batches, and where the loss of all passes is no number.
     """
     with processes() as (rank, world), seeded(settings.seed, settings.threads):
+        if size < world:
+            raise RecipeError(
+                f"{world} processes can't share a pass of {size} batches. Start fewer processes."
+            )
         device = device_of(rank)
         net.to(device)
-        course = Course.begin(net, settings, max(1, size // world), device)
-        about = replace(settings, checkpoints="")
-        kept = Checkpoint.at(settings.checkpoints, net, f"{about} {size}")
+        course = Course.begin(net, settings, size // world, device)
+        kept = Checkpoint.at(settings.checkpoints, net, (repr(settings), size, world, *about))
         course.restore(kept.read())
-        wrapped = DistributedDataParallel(net) if world > 1 else net
+        shared = DistributedDataParallel(net, find_unused_parameters=True) if world > 1 else None
+        wrapped = shared or net
         while course.goes_on():
-            torch.manual_seed((settings.seed + 1) * 1000 + len(course.losses))
-            share = islice(batches(len(course.losses)), rank, size // world * world or None, world)
+            torch.manual_seed((settings.seed + 1) * 1000 + len(course.losses) + RANK_SEEDS * rank)
+            share = islice(batches(len(course.losses)), rank, size // world * world, world)
             mean = course.go_through(wrapped, loss, share)
-            course.look(held_out)
+            course.look(held_out, mean)
             found = "" if held_out is None else f", {course.losses[-1]:.4f} held out"
             done = f"{len(course.losses)} of {settings.passes}"
             logger.info("pass %s, loss %.4f%s", done, mean, found)
             if rank == 0:
                 kept.write(course.state())
+        if not math.isfinite(min(course.losses, default=0)):
+            raise RecipeError(
+                "The network's loss is no number after any pass. Lower its learning_rate; it is "
+                f"{settings.learning_rate:g}."
+            )
         net.load_state_dict(course.best)
         net.to("cpu").eval()
         return course.losses
@@ -158,15 +173,19 @@ class Course:
                 self.average[name].copy_(value)
 
     @torch.no_grad()
-    def look(self, held_out: Callable[[nn.Module], float] | None) -> None:
-        """Try the average on what was held out, and keep it if it is the best so far."""
+    def look(self, held_out: Callable[[nn.Module], float] | None, mean: float) -> None:
+        """Try the average on what was held out, and keep it if it is the best so far.
+
+        Where nothing is, the latest is the best, if the pass's `mean` loss is a number.
+        """
         now = copy_of(self.net)
         self.net.load_state_dict(self.average)
         self.net.eval()
-        found = -len(self.losses) if held_out is None else held_out(self.net)
+        latest = -len(self.losses) + 0 * mean
+        found = agreed(latest if held_out is None else held_out(self.net), self.device)
         if not self.losses or found < min(self.losses):
             self.best = copy_of(self.net)
-        self.losses.append(float(found))
+        self.losses.append(found)
         self.net.load_state_dict(now)
 
     def state(self) -> Kept:
@@ -183,7 +202,10 @@ class Course:
         if kept is None:
             return
         self.net.load_state_dict(kept.part("net"))
-        self.average, self.best = kept.part("average"), kept.part("best")
+        self.average, self.best = (
+            {name: value.to(self.device) for name, value in kept.part(prefix).items()}
+            for prefix in ("average", "best")
+        )
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in kept.part("optimizer").items():
             place, key = name.split(".", 1)
@@ -191,6 +213,14 @@ class Course:
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
         self.losses = list(kept.losses)
         self.steps = kept.steps
+
+
+def agreed(loss: float, device: torch.device) -> float:
+    """The loss that the first process found, so that all stop together; infinite if no number."""
+    told = torch.tensor([loss], dtype=torch.float64, device=device)
+    if dist.is_initialized():
+        dist.broadcast(told, 0)
+    return math.inf if told.isnan() else float(told)
 
 
 def copy_of(net: nn.Module) -> dict[str, Tensor]:
@@ -201,7 +231,7 @@ def copy_of(net: nn.Module) -> dict[str, Tensor]:
 def device_of(rank: int) -> torch.device:
     """A GPU of its own where there is one, else the CPU."""
     if torch.cuda.is_available():
-        return torch.device("cuda", rank % torch.cuda.device_count())
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank)))
     return torch.device("cpu")
 
 
@@ -224,10 +254,10 @@ def processes() -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def seeded(seed: int, threads: int) -> Iterator[None]:
-    """A seed and a number of threads that last as long as the block."""
+    """A seed and a number of threads, of the whole process, that last as long as the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng():
         torch.manual_seed(seed)
         try:
             yield
