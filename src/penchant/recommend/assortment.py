@@ -1,0 +1,74 @@
+"""What can be recommended: each item with its topic, brand, price and age, as codes and numbers.
+
+Shapes: I items, T topics, R brands, N interactions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from penchant import columns as c
+from penchant.interest.interactions import Interactions, Times
+from penchant.interest.interest import Codes, Floats, Names
+from penchant.interest.topics import Topics
+
+DAY = 24 * 60 * 60  # seconds
+NOWHERE = -1  # code of an item without topic or brand
+
+
+@dataclass(frozen=True)
+class Assortment:
+    """Items by code, as `Interactions` number them."""
+
+    items_I: Names
+    topics_T: Names
+    brands_R: Names
+    topic_I: Codes  # -1: none
+    brand_I: Codes  # -1: unknown
+    price_I: Floats  # as last paid for one, else as in the catalog; NaN where unknown
+    first_I: Times  # seconds since 1970 of the first interaction
+    latest: int  # seconds since 1970 of the last interaction with any item
+
+    @property
+    def age_I(self) -> Floats:
+        """Days since each item was first interacted with."""
+        return ((self.latest - self.first_I) / DAY).astype(np.float32)
+
+
+def assortment_of(
+    interactions: Interactions, topics: Topics, catalog: pa.Table | None = None
+) -> Assortment:
+    """Gather what is known of the items interacted with."""
+    items_I = interactions.items_I
+    topic_I = _looked_up(items_I, topics.items, c.TOPIC, NOWHERE).astype(np.int32)
+    brand_I, brands_R = np.full(len(items_I), NOWHERE, dtype=np.int32), np.array([], dtype=np.str_)
+    price_I = np.full(len(items_I), np.nan, dtype=np.float32)
+    if catalog is not None:
+        price_I = _looked_up(items_I, catalog, c.PRICE, np.nan).astype(np.float32)
+        brand = pa.chunked_array(catalog[c.BRAND]).combine_chunks().dictionary_encode()
+        brands_R = np.array(brand.dictionary.to_pylist(), dtype=np.str_)
+        codes = pa.table({c.ITEM: catalog[c.ITEM], c.CODE: brand.indices})
+        brand_I = _looked_up(items_I, codes, c.CODE, NOWHERE).astype(np.int32)
+    paid_N = interactions.money_N / np.maximum(interactions.quantity_N, 1)
+    order_N = np.argsort(interactions.time_N, kind="stable")
+    told_N = order_N[np.isfinite(paid_N[order_N]) & (paid_N[order_N] > 0)]
+    price_I[interactions.item_N[told_N]] = paid_N[told_N]  # the last of several stays
+    latest = int(interactions.time_N.max(initial=0))
+    first_I = np.full(len(items_I), latest, dtype=np.int64)
+    np.minimum.at(first_I, interactions.item_N, interactions.time_N)
+    return Assortment(items_I, topics.names_T, brands_R, topic_I, brand_I, price_I, first_I, latest)
+
+
+def _looked_up(
+    items_I: Names, table: pa.Table, column: str, missing: float
+) -> npt.NDArray[np.float64]:
+    """A column of a table for each item, by the last of its rows; `missing` where there is none."""
+    value_I = np.full(len(items_I), missing)
+    known = np.array(table[c.ITEM].to_pylist(), dtype=np.str_)
+    place = np.searchsorted(items_I, known).clip(max=len(items_I) - 1)
+    value = table[column].cast(pa.float64()).to_numpy().copy()
+    found = (items_I[place] == known) & np.isfinite(value)
+    value_I[place[found]] = value[found]
+    return value_I

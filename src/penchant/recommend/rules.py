@@ -1,0 +1,99 @@
+"""Rules of a list, in words that a shop's people can write: what may be shown, and how much of it.
+
+Shapes: I items, R brands.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from penchant.errors import RecipeError, suggest
+from penchant.interest.interest import Codes, Names
+from penchant.recommend.assortment import Assortment
+
+DIVERSE = ("none", "mmr", "dpp", "calibrated")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a list must keep to; by default nothing."""
+
+    exclude: tuple[str, ...] = ()  # items never shown
+    in_stock: tuple[str, ...] = ()  # the only items shown; none: all
+    topics: tuple[str, ...] = ()  # the only topics shown; none: all
+    brands: tuple[str, ...] = ()  # the only brands shown; none: all
+    least_price: float = 0.0
+    most_price: float = math.inf
+    most_per_topic: int = 0  # items of a list; 0: no limit
+    most_per_brand: int = 0  # items of a list; 0: no limit
+    new_share: float = 0.0  # of each list's slots, kept for new items where there are any
+    new_days: float = 28.0  # since its first interaction, in which an item is new
+    small_share: float = 0.0  # of each list's slots, kept for items of small brands
+    small_items: int = 5  # items that a small brand has at most
+    most_shown: int = 0  # impressions of an item to a customer, after which it rests; 0: no limit
+    diversity: str = "none"  # or mmr, dpp, calibrated
+    trade: float = 0.3  # of likelihood for diversity, between none and all
+
+    def __post_init__(self) -> None:
+        if self.diversity not in DIVERSE:
+            raise RecipeError(
+                f"There is no diversity '{self.diversity}'. {suggest(self.diversity, DIVERSE)}"
+            )
+        shares = (self.new_share, self.small_share, self.trade)
+        if min(shares) < 0 or max(shares) > 1 or self.new_share + self.small_share > 1:
+            raise RecipeError(
+                "Shares lie between 0 and 1, those kept for new items and small brands together "
+                f"too; found new_share {self.new_share}, small_share {self.small_share} and trade "
+                f"{self.trade}."
+            )
+        if self.least_price > self.most_price:
+            raise RecipeError(
+                f"No price is at least {self.least_price} and at most {self.most_price}."
+            )
+
+    def allowed_I(self, goods: Assortment) -> npt.NDArray[np.bool_]:
+        """Items that may be shown to anyone.
+
+        An item without a price passes no price band. Raises RecipeError for unknown names.
+        """
+        allowed_I = np.ones(len(goods.items_I), dtype=np.bool_)
+        if self.in_stock:
+            allowed_I &= np.isin(goods.items_I, np.array(self.in_stock, dtype=np.str_))
+        allowed_I &= ~np.isin(goods.items_I, np.array(self.exclude, dtype=np.str_))
+        for names, known, code_I, what in (
+            (self.topics, goods.topics_T, goods.topic_I, "topic"),
+            (self.brands, goods.brands_R, goods.brand_I, "brand"),
+        ):
+            if names:
+                allowed_I &= np.isin(code_I, _codes(names, known, what))
+        if self.least_price > 0 or self.most_price < math.inf:
+            price_I = goods.price_I
+            allowed_I &= (price_I >= self.least_price) & (price_I <= self.most_price)
+        return allowed_I
+
+    def floors(self, goods: Assortment) -> list[tuple[float, npt.NDArray[np.bool_]]]:
+        """Shares of slots, and the items they are kept for."""
+        kept = []
+        if self.new_share:
+            kept.append((self.new_share, goods.age_I <= self.new_days))
+        if self.small_share:
+            size_R = np.bincount(goods.brand_I[goods.brand_I >= 0], minlength=len(goods.brands_R))
+            small_R = np.append(size_R <= self.small_items, False)  # the last is no brand
+            kept.append((self.small_share, small_R[goods.brand_I]))
+        return kept
+
+    def caps(self, goods: Assortment) -> list[tuple[int, Codes]]:
+        """Most items of one code in a list, and the codes of all items."""
+        limits = ((self.most_per_topic, goods.topic_I), (self.most_per_brand, goods.brand_I))
+        return [(most, code_I) for most, code_I in limits if most]
+
+
+def _codes(names: Sequence[str], known: Names, what: str) -> npt.NDArray[np.int64]:
+    place = {name: code for code, name in enumerate(known.tolist())}
+    for name in names:
+        if name not in place:
+            raise RecipeError(f"There is no {what} '{name}'. {suggest(name, place)}")
+    return np.array([place[name] for name in names])
