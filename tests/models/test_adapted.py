@@ -1,5 +1,6 @@
 """A network adapted from one shop to another, whose topics, sizes and habits differ."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -107,6 +108,25 @@ def test_the_critic_learns_and_what_it_reads_is_turned_against_it():
     said.hidden_ND.grad = None
     torch.autograd.backward(said.domain_NK.sum())
     np.testing.assert_allclose(said.hidden_ND.grad, -0.5 * straight_ND, rtol=1e-5)
+
+
+@pytest.mark.parametrize("alignment", ["adversarial", "moments"])
+def test_users_none_of_whose_cells_are_drawn_change_nothing(alignment):
+    recipe = Adapted(alignment=alignment, width=8)
+    shape = TYPES["Shape"](3, ("a", "b", "c", "d"), 2, 4)
+    net = recipe.build(shape, recipe.given(past(), TASK)).train()
+    none_NW, none_N = torch.zeros(0, 2), torch.zeros(0, dtype=torch.long)
+    loss = recipe.loss(net, Cells(torch.zeros(0, 4), none_NW, none_NW, none_N))
+    torch.autograd.backward(loss)
+    assert loss == 0
+    assert all(p.grad is None or not p.grad.any() for p in net.parameters())
+
+
+def test_a_shop_without_what_is_to_be_forecast_is_refused():
+    viewed = replace(past(), interest=replace(past().interest, kinds_K=("view",)))
+    for name, pair in (("source", (viewed, past())), ("target", (source(), viewed))):
+        with pytest.raises(HistoryError, match=f"The {name} has no event of purchase.*has view"):
+            adapt(Adapted(), *pair, TASK)
 
 
 def test_a_shop_too_young_is_refused():

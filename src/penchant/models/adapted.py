@@ -73,7 +73,8 @@ class Adapted:
         """The forecast's loss and, while training, how far domains can be told apart."""
         said = net(cells)
         forecast = mean_loss(said.logit_NW, said.further_NW, cells.count_NW, cells.weight_NW)
-        if not (self.strength and net.training):
+        drawn = len(cells.domain_N)  # none where none of a few users' cells were drawn
+        if not (self.strength and net.training and drawn):
             return forecast
         if self.alignment == "adversarial":
             return forecast + functional.cross_entropy(said.domain_NK, cells.domain_N)
@@ -115,7 +116,7 @@ def adapt(
 
     `labelled` is the share of the target's users from whose outcomes it learns; what was known of
     the others still tells how to align. Shocks are the source's. Costs as much as a fit to each.
-    Raises HistoryError where either is too short.
+    Raises HistoryError where either is too short, or lacks a kind that is to be forecast.
     """
     for name, history in (("source", source), ("target", target)):
         if history.cutoff <= task.horizon:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from penchant.errors import HistoryError
 from penchant.interest.counts import Integers
 from penchant.interest.history import History
 from penchant.interest.interest import Floats
@@ -99,7 +100,17 @@ class Pair:
 
 
 def pair_of(source: History, target: History, task: Task, settings: Training) -> Pair:
-    """Lay out the kinds of event that both shops know."""
+    """Lay out the kinds of event that both shops know.
+
+    Raises HistoryError where a shop lacks a kind that is to be forecast.
+    """
+    for name, history in (("source", source), ("target", target)):
+        missing = [kind for kind in task.target if kind not in history.interest.kinds_K]
+        if missing:
+            raise HistoryError(
+                f"The {name} has no event of {' or '.join(missing)}, which is to be forecast; it "
+                f"has {', '.join(history.interest.kinds_K)}. Forecast kinds that both shops know."
+            )
     kinds = set(source.interest.kinds_K) & set(target.interest.kinds_K)
     source, target = with_kinds(source, kinds), with_kinds(target, kinds)
     lessons: list[Lesson] = []
@@ -160,8 +171,6 @@ def cells_of(
 
 def moments_apart(hidden_ND: Tensor, domain_N: Tensor) -> Tensor:
     """How far means and covariances of the domains lie from those of all, averaged over domains."""
-    if not len(hidden_ND):  # users none of whose cells were drawn
-        return hidden_ND.sum()
     middle_D, covariance_DD = mean_and_covariance(hidden_ND)
     width, apart = len(middle_D), []
     for domain in torch.bincount(domain_N).nonzero()[:, 0]:
