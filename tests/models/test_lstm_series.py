@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student
 
 from penchant.dashboard.page import charts_of
 from penchant.dashboard.seriespage import sections
@@ -78,6 +79,24 @@ def test_intervals_open_and_hold_the_forecast():
     assert (width_VH[1] > width_VH[0]).all()
     np.testing.assert_allclose((made.high_VH + made.low_VH) / 2, np.tile(made.mean_H, (2, 1)))
     assert np.isfinite(made.rest_S).sum() == 80 - 12
+
+
+def test_intervals_go_on_opening_where_no_error_is_known():
+    value_S = bent(40)
+    tried = round(lstm_series.TRIED * (40 - lstm_series.USUAL_WINDOW))
+    made = project_lstm(value_S, Asked(12, 1, LEVELS), BRIEF)
+    width_VH = made.high_VH - made.low_VH
+    step_H = np.arange(tried, 13)
+    expected_VH = width_VH[:, [tried - 1]] * np.sqrt(step_H / tried)
+    np.testing.assert_allclose(width_VH[:, tried - 1 :], expected_VH)
+
+
+def test_intervals_are_wider_where_fewer_errors_are_known():
+    off_OH = np.array([[1.0, 1, 1, 1], [1, 1, 1, np.nan], [1, 1, np.nan, np.nan]])
+    known_H = [3, 3, 2, 1]
+    half_VH = lstm_series._reach(off_OH, LEVELS)
+    for level, half_H in zip(LEVELS, half_VH, strict=True):
+        np.testing.assert_allclose(half_H, student.ppf((1 + level) / 2, known_H))
 
 
 @pytest.mark.parametrize(("ahead", "season"), [(1, 1), (12, 12), (14, 1)])

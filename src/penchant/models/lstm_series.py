@@ -186,9 +186,16 @@ def squared_error(net: nn.Module, lessons: Lessons) -> Tensor:
 
 
 def _reach(off_OH: Doubles, levels: tuple[float, ...]) -> Doubles:
-    """Half the width of intervals, by errors at each step ahead; none is surer than one nearer."""
+    """Half the width of intervals, by errors at each step ahead; none is surer than one nearer.
+
+    The fewer errors are known of a step, the wider. Beyond the last of which any is, errors are
+    taken to grow as those of a random walk.
+    """
     known_OH = np.isfinite(off_OH)
-    square_H = (np.where(known_OH, off_OH, 0) ** 2).sum(axis=0)
-    scale_H = np.sqrt(square_H / np.maximum(1, known_OH.sum(axis=0)))
-    reach_V = t.ppf((1 + np.array(levels)) / 2, len(off_OH))
-    return reach_V[:, None] * np.maximum.accumulate(scale_H)
+    known_H = known_OH.sum(axis=0)
+    freedom_H = np.maximum(1, known_H)
+    scale_H = np.sqrt((np.where(known_OH, off_OH, 0) ** 2).sum(axis=0) / freedom_H)
+    reach_VH = t.ppf((1 + np.array(levels)[:, None]) / 2, freedom_H) * scale_H
+    step_H = np.arange(1, len(known_H) + 1)
+    further_H = np.sqrt(np.maximum(1, step_H / np.count_nonzero(known_H)))
+    return np.maximum.accumulate(reach_VH, axis=1) * further_H
