@@ -204,6 +204,19 @@ def test_a_tuning_that_does_not_exist_is_refused():
         Pretrained(tune="lorra")
 
 
+def test_what_came_after_the_latest_cutoffs_teaches_no_reading():
+    """What came of the users held out may be anything."""
+    recipe = replace(SMALL, objectives=("next",), pretraining=Training(passes=1))
+    interest = grocer().interest
+    count_UTS = np.zeros(interest.shape)
+    count_UTS[interest.user_N, interest.topic_N, interest.step_N] = interest.count_NK[:, 0]
+    changed_UTS = count_UTS.copy()
+    changed_UTS[:, :, CUTOFF - TASK.horizon :] = 0
+    bases = [recipe.start(named(counts, FRUIT), TASK) for counts in (count_UTS, changed_UTS)]
+    for one, other in zip(*(base.weights.arrays for base in bases), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_the_reader_is_blind_to_later_steps():
     shape = Shape(3, ("count",), 2, 4)
     given = Tensors(("text_TE",), (np.eye(3, 8, dtype=np.float32),))

@@ -88,12 +88,15 @@ class Pretrained:
     def start(self, history: History, task: Task) -> Base | None:
         """The base: the one saved, or what the history itself teaches; None with no objective.
 
+        The history teaches up to the latest cutoff whose windows have all passed.
         Raises RecipeError where the saved base reads otherwise than this recipe.
         """
         if not self.base:
             if not self.objectives:
                 return None
-            learned = pretrain([history], task, self.reading, self.objectives, self.pretraining)
+            # The latest cutoffs, which tell when to stop, would else look in-sample.
+            past = history.until(history.cutoff - task.horizon, panel=True)
+            learned = pretrain([past], task, self.reading, self.objectives, self.pretraining)
             return Base(self.reading, (), learned)
         base = load_base(Path(self.base))
         if base.reading != self.reading:
