@@ -17,6 +17,7 @@ from penchant.interest.history import History
 from penchant.interest.outcome import outcome
 from penchant.interest.task import Task, Window
 from penchant.models.finetuned import (
+    BY_FEATURE,
     Base,
     adapt,
     base_of,
@@ -85,6 +86,19 @@ def test_a_base_forecasts_as_the_model_it_was_taken_from(folder):
     found, expected = again.predict(grocer()), model().predict(grocer())
     np.testing.assert_array_equal(found.chance_UTW, expected.chance_UTW)
     np.testing.assert_array_equal(found.volume_UTW, expected.volume_UTW)
+
+
+def test_features_without_a_say_are_named(folder, tmp_path, caplog):
+    base = load_base(folder)
+    lost, *kept = base.columns
+    thin = {name: base.weights[name][:, 1:] for name in BY_FEATURE}
+    arrays = tuple(thin.get(name, base.weights[name]) for name in base.weights.names)
+    save_base(Base(base.reading, tuple(kept), Tensors(base.weights.names, arrays)), tmp_path)
+    for path, told in ((folder, 0), (tmp_path, 1)):
+        replace(SMALL, base=str(path), tune="none").fit(grocer(), TASK)
+        found = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+        assert len(found) == told
+    assert found[0].startswith(f"The base in {tmp_path} doesn't know {lost}, which")
 
 
 @pytest.mark.parametrize("how", ["full", "head", "lora"])

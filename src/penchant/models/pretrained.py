@@ -10,6 +10,7 @@ Sources: Hou et al., "Towards universal sequence representation learning for rec
 Shapes: T topics, E width of a text vector.
 """
 
+import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from penchant.models.reader import Reader, Reading, TopicVectors
 from penchant.models.text import encode, topic_texts
 from penchant.models.training import Training
 
+logger = logging.getLogger(__name__)
 TEXT, COLUMNS, HELD = "text_TE", "columns", "base."  # names in what a network is built on
 
 
@@ -51,12 +53,22 @@ class Pretrained:
     def fit(self, history: History, task: Task) -> FittedNetwork:
         """Train on earlier cutoffs, from the base; merge what was adapted.
 
-        With the tuning `none` nothing but the shocks is learned from outcomes.
+        With the tuning `none` nothing but the shocks is learned from outcomes, and features that
+        the base doesn't know have no say; a warning names them.
         """
         passes = 0 if self.tune == "none" else self.training.passes
         model = fit_network(
             replace(self, training=replace(self.training, passes=passes)), history, task
         )
+        if self.tune == "none":
+            known = model.given[COLUMNS].tolist()
+            if unknown := [name for name in model.shape.columns if name not in known]:
+                logger.warning(
+                    "The base in %s doesn't know %s, which have no say without any tuning. Tune "
+                    "the head, or whole, to learn what they are worth.",
+                    self.base,
+                    ", ".join(unknown),
+                )
         net = untrained(self, model.shape, model.given)
         net.load_state_dict(model.weights.state())
         merge(net)
