@@ -14,9 +14,11 @@ from penchant.interest.counts import chance_of
 from penchant.interest.model import make_forecast
 from penchant.models import TYPES
 from penchant.models.arima import Arima
+from penchant.models.boosted import Boosted
 from penchant.models.calibrated import Calibrated
 from penchant.models.decayed_share import DecayedShare
 from penchant.models.ensemble import Ensemble
+from penchant.models.flagship import Flagship
 from penchant.models.gamma_poisson import GammaPoisson
 from penchant.models.naive import LastWindow
 from penchant.models.popularity import Popularity
@@ -121,6 +123,15 @@ class TestEnsemble:
     def test_no_member_is_refused(self):
         with pytest.raises(RecipeError, match="at least one member"):
             Ensemble(members=())
+
+
+class TestFlagship:
+    def test_a_network_without_weight_is_not_trained(self):
+        history, trees = lopsided(), Boosted(threads=1, rounds=5, extreme_rounds=5)
+        model = Flagship(trees=trees, seeds=1, network_weight=0.0).fit(history, TASK)
+        assert len(model.models) == 1
+        alone = trees.fit(history, TASK).predict(history)
+        np.testing.assert_allclose(model.predict(history).chance_UTW, alone.chance_UTW, rtol=1e-4)
 
 
 class TestCalibrated:

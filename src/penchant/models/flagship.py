@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from penchant.errors import RecipeError
 from penchant.interest.history import History
+from penchant.interest.model import Recipe
 from penchant.interest.task import Task
 from penchant.models.boosted import Boosted
 from penchant.models.ensemble import Ensemble, FittedEnsemble
@@ -24,7 +25,7 @@ class Flagship:
     trees: Boosted = field(default_factory=Boosted)
     seeds: int = 2  # of the trees
     network: Recurrent = field(default_factory=Recurrent)
-    network_weight: float = 0.43  # beside the trees, which weigh 1 together
+    network_weight: float = 0.43  # beside the trees, which weigh 1 together; 0: trees only
 
     def __post_init__(self) -> None:
         if self.seeds < 1 or self.network_weight < 0:
@@ -35,6 +36,10 @@ class Flagship:
 
     def fit(self, history: History, task: Task) -> FittedEnsemble:
         """Fit trees and network to the same history."""
-        trees = tuple(replace(self.trees, seed=self.trees.seed + i) for i in range(self.seeds))
-        weights = (*[1 / self.seeds] * self.seeds, self.network_weight)
-        return Ensemble(members=(*trees, self.network), weights=weights).fit(history, task)
+        members: tuple[Recipe, ...] = tuple(
+            replace(self.trees, seed=self.trees.seed + i) for i in range(self.seeds)
+        )
+        weights = (1 / self.seeds,) * self.seeds
+        if self.network_weight:
+            members, weights = (*members, self.network), (*weights, self.network_weight)
+        return Ensemble(members=members, weights=weights).fit(history, task)
