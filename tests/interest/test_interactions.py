@@ -73,6 +73,12 @@ def test_some_kinds_only():
     assert items(found) == ["milk"]
 
 
+def test_items_are_numbered_as_elsewhere_and_strange_ones_left_out():
+    found = built("purchase").among(np.array(["beer", "bread", "milk", "tea"]))
+    assert items(found) == ["tea", "milk", "tea", "bread", "milk"]
+    assert found.shape == (2, 4)
+
+
 def test_no_event_with_an_item_is_refused():
     with pytest.raises(HistoryError, match="refund names an item"):
         built("refund")

@@ -82,6 +82,13 @@ class Interactions:
         take_N = np.repeat(self.start_U[row_U], size_B) + within_N
         return replace(self._taken(take_N, new_N), users_U=self.users_U[row_U])
 
+    def among(self, items_I: Names) -> "Interactions":
+        """The same, its items numbered as in `items_I` (sorted); those not in it are left out."""
+        place_I = np.searchsorted(items_I, self.items_I).clip(max=len(items_I) - 1)
+        known_I = items_I[place_I] == self.items_I
+        kept = self.where(known_I[self.item_N])
+        return replace(kept, items_I=items_I, item_N=place_I[kept.item_N].astype(np.int32))
+
     def _taken(self, take_N: npt.NDArray[np.int64], user_N: Codes) -> "Interactions":
         basket_N = self.basket_N[take_N]
         changes_N = np.diff(basket_N, prepend=basket_N[:1]) != 0

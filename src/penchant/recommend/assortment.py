@@ -27,6 +27,7 @@ class Assortment:
     brands_R: Names
     topic_I: Codes  # -1: none
     brand_I: Codes  # -1: unknown
+    text_I: Names  # title, brand and path; empty where unknown
     price_I: Floats  # as last paid for one, else as in the catalog; NaN where unknown
     first_I: Times  # seconds since 1970 of the first interaction
     latest: int  # seconds since 1970 of the last interaction with any item
@@ -42,6 +43,7 @@ def assortment_of(
 ) -> Assortment:
     """Gather what is known of the items interacted with."""
     items_I = interactions.items_I
+    text_I = np.full(len(items_I), "", dtype=np.str_)
     topic_I = _looked_up(items_I, topics.items, c.TOPIC, NOWHERE).astype(np.int32)
     brand_I, brands_R = np.full(len(items_I), NOWHERE, dtype=np.int32), np.array([], dtype=np.str_)
     price_I = np.full(len(items_I), np.nan, dtype=np.float32)
@@ -49,6 +51,7 @@ def assortment_of(
         price_I = _looked_up(items_I, catalog, c.PRICE, np.nan).astype(np.float32)
         brand = pa.chunked_array(catalog[c.BRAND]).combine_chunks().dictionary_encode()
         brands_R = np.array(brand.dictionary.to_pylist(), dtype=np.str_)
+        text_I = _texts(items_I, catalog)
         codes = pa.table({c.ITEM: catalog[c.ITEM], c.CODE: brand.indices})
         brand_I = _looked_up(items_I, codes, c.CODE, NOWHERE).astype(np.int32)
     paid_N = interactions.money_N / np.maximum(interactions.quantity_N, 1)
@@ -58,7 +61,23 @@ def assortment_of(
     latest = int(interactions.time_N.max(initial=0))
     first_I = np.full(len(items_I), latest, dtype=np.int64)
     np.minimum.at(first_I, interactions.item_N, interactions.time_N)
-    return Assortment(items_I, topics.names_T, brands_R, topic_I, brand_I, price_I, first_I, latest)
+    return Assortment(
+        items_I, topics.names_T, brands_R, topic_I, brand_I, text_I, price_I, first_I, latest
+    )
+
+
+def _texts(items_I: Names, catalog: pa.Table) -> Names:
+    """All that the catalog says of each item in words."""
+    parts = [
+        catalog[c.TITLE].to_pylist(),
+        catalog[c.BRAND].to_pylist(),
+        catalog[c.PATH].to_pylist(),
+    ]
+    told = {
+        item: " ".join(filter(None, [title, brand, *(path or ())]))
+        for item, title, brand, path in zip(catalog[c.ITEM].to_pylist(), *parts, strict=True)
+    }
+    return np.array([told.get(item, "") for item in items_I.tolist()], dtype=np.str_)
 
 
 def _looked_up(

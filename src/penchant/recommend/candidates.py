@@ -1,0 +1,82 @@
+"""Candidates: items that several sources propose to users, each with its source's score.
+
+A source is fitted to what all did, and proposes to anyone by what they did, so that new users need
+no refit. Proposals are sparse: users × items, with a positive score where there is one.
+Shapes: B users asked, I items, T topics, N candidates, P sources, M proposals.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+from penchant.interest.interactions import Interactions
+from penchant.interest.interest import Codes, Floats
+from penchant.recommend.assortment import Assortment
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Users to propose items to, and what is known of them."""
+
+    past: Interactions  # of these users, with the items of the fit
+    volume_BT: Floats | None = None  # engagements forecast in each topic; None: no forecast
+    chance_BT: Floats | None = None  # of any
+
+
+class Proposer(Protocol):
+    """A fitted source."""
+
+    def propose(self, asked: Asked, most: int) -> csr_array:
+        """Scores of at most `most` items for each user, `BI`, all positive."""
+        ...
+
+
+class Source(Protocol):
+    """A recipe that proposes."""
+
+    def fit(self, past: Interactions, goods: Assortment) -> Proposer:
+        """Learn from what all users did."""
+        ...
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """One row a user and item; NaN where a source didn't propose it. Sorted by user and item."""
+
+    row_N: Codes  # user
+    item_N: Codes
+    score_NP: Floats
+    sources_P: tuple[str, ...]
+
+
+def gather(proposed: Mapping[str, csr_array]) -> Candidates:
+    """All proposals of several sources, side by side."""
+    parts = [scores.tocoo() for scores in proposed.values()]
+    items = parts[0].shape[1]
+    code_M = [part.row.astype(np.int64) * items + part.col for part in parts]
+    code_N = np.unique(np.concatenate(code_M))
+    score_NP = np.full((len(code_N), len(parts)), np.nan, dtype=np.float32)
+    for p, (part, code) in enumerate(zip(parts, code_M, strict=True)):
+        score_NP[np.searchsorted(code_N, code), p] = part.data
+    row_N, item_N = np.divmod(code_N, items)
+    return Candidates(
+        row_N.astype(np.int32), item_N.astype(np.int32), score_NP, tuple(proposed.keys())
+    )
+
+
+def strongest(score_BI: npt.NDArray[np.floating], most: int) -> csr_array:
+    """The `most` largest positive scores of each row."""
+    users, items = score_BI.shape
+    if most >= items:
+        return csr_array(np.maximum(score_BI, 0))
+    best_BM = np.argpartition(-score_BI, most - 1, axis=1)[:, :most]
+    value_BM = np.maximum(np.take_along_axis(score_BI, best_BM, axis=1), 0)
+    start_B = np.arange(users + 1) * most
+    found = csr_array((value_BM.ravel(), best_BM.ravel(), start_B), shape=score_BI.shape)
+    found.eliminate_zeros()
+    found.sort_indices()
+    return found

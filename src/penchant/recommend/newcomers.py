@@ -1,0 +1,78 @@
+"""For customers of whom little is known: what others like them bought first.
+
+A segment is one value of a known attribute of customers; segments with few newcomers lean on all.
+Shapes: B users asked, U users, G segments, I items, N interactions, A baskets.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import csr_array
+
+from penchant import columns as c
+from penchant.interest.interactions import Interactions
+from penchant.interest.interest import Codes, Floats, Names
+from penchant.recommend.assortment import Assortment
+from penchant.recommend.candidates import Asked, strongest
+
+UNKNOWN = ""  # segment of customers who aren't known, or whose value isn't
+
+
+@dataclass(frozen=True, kw_only=True)
+class Newcomers:
+    """Recipe. Costs one pass over the interactions."""
+
+    people: pa.Table | None = None  # user, and what is known of them
+    attribute: str = ""  # that segments are told by; none: all are alike
+    baskets: int = 3  # the first of each customer, that count; and up to which they are new
+    strength: float = 200.0  # purchases of all newcomers that a segment is taken to have more
+
+    def fit(self, past: Interactions, goods: Assortment) -> "FittedNewcomers":
+        """Count what newcomers of each segment bought."""
+        first_U = past.basket_N[np.minimum(past.start_U[:-1], max(0, len(past.basket_N) - 1))]
+        early_N = past.basket_N - first_U[past.user_N] < self.baskets
+        segment_U = segments_of(past.users_U, self.people, self.attribute)
+        segments_G, code_U = np.unique(np.append(segment_U, UNKNOWN), return_inverse=True)
+        cell_N = code_U[past.user_N[early_N]] * len(past.items_I) + past.item_N[early_N]
+        size = len(segments_G) * len(past.items_I)
+        count_GI = np.bincount(cell_N, minlength=size).reshape(len(segments_G), -1)
+        all_I = count_GI.sum(axis=0) / max(1, count_GI.sum())
+        own_G1 = count_GI.sum(axis=1, keepdims=True)
+        share_GI = (count_GI + self.strength * all_I) / (own_G1 + self.strength)
+        share_GI[segments_G == UNKNOWN] = all_I
+        return FittedNewcomers(self, segments_G, share_GI.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class FittedNewcomers:
+    """Share of each item in what newcomers of a segment bought."""
+
+    recipe: Newcomers
+    segments_G: Names
+    share_GI: Floats
+
+    def propose(self, asked: Asked, most: int) -> csr_array:
+        """The segment's shares, for users with few baskets; nothing for others."""
+        past = asked.past
+        segment_B = segments_of(past.users_U, self.recipe.people, self.recipe.attribute)
+        known_B = np.where(np.isin(segment_B, self.segments_G), segment_B, UNKNOWN)
+        row_B = np.searchsorted(self.segments_G, known_B)
+        new_B = baskets_of(past) <= self.recipe.baskets
+        return csr_array(strongest(self.share_GI, most)[row_B] * new_B[:, None])
+
+
+def segments_of(users_U: Names, people: pa.Table | None, attribute: str) -> Names:
+    """The value of an attribute of each user, as text."""
+    if people is None or not attribute:
+        return np.full(len(users_U), UNKNOWN, dtype=np.str_)
+    row = pc.index_in(pa.array(users_U), people[c.USER])
+    value = people[attribute].cast(pa.string()).take(row)
+    return np.array(pc.fill_null(value, UNKNOWN).to_pylist(), dtype=np.str_)
+
+
+def baskets_of(past: Interactions) -> Codes:
+    """Baskets of each user."""
+    user_A = past.user_N[past.start_A[:-1]]
+    return np.bincount(user_A, minlength=len(past.users_U)).astype(np.int32)

@@ -1,0 +1,71 @@
+"""What sells: popular items of the topics a customer wants, else of the whole shop.
+
+An item's share of its topic fades with age; where a year is known, what sold in the same weeks a
+year ago counts too. Times how much of the topic a customer is forecast to want, it is the number
+of times they would buy it if they bought as others do. It knows nothing of a customer's own items.
+Shapes: B users asked, I items, T topics, N interactions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array, vstack
+
+from penchant.interest.interactions import Interactions
+from penchant.interest.interest import Codes, Floats
+from penchant.recommend.assortment import DAY, Assortment
+from penchant.recommend.candidates import Asked, strongest
+
+YEAR = 365.25  # days
+BLOCK = 500  # users at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Popular:
+    """Recipe. Costs one pass over the interactions."""
+
+    half_life: float = 28.0  # days in which a sale comes to count half
+    season_days: float = 28.0  # around the day a year ago
+    season_weight: float = 0.5  # of a sale then, beside one of today
+
+    def fit(self, past: Interactions, goods: Assortment) -> "FittedPopular":
+        """Learn each item's share of its topic's sales."""
+        age_N = (goods.latest - past.time_N) / DAY
+        weight_N = 0.5 ** (age_N / self.half_life)
+        # The weeks to come, a year ago.
+        ahead_N = YEAR - age_N
+        weight_N += self.season_weight * ((ahead_N >= 0) & (ahead_N <= self.season_days))
+        sold_I = np.bincount(past.item_N, weight_N, minlength=len(past.items_I))
+        topics = len(goods.topics_T)
+        sold_T = np.bincount(goods.topic_I + 1, sold_I, minlength=topics + 1)  # none comes first
+        share_I = sold_I / np.maximum(sold_T[goods.topic_I + 1], 1e-12)
+        return FittedPopular(
+            goods.topic_I,
+            np.where(goods.topic_I >= 0, share_I, 0).astype(np.float32),
+            (sold_I / max(sold_I.sum(), 1e-12)).astype(np.float32),
+        )
+
+
+@dataclass(frozen=True)
+class FittedPopular:
+    """Shares of sales."""
+
+    topic_I: Codes
+    of_topic_I: Floats
+    of_shop_I: Floats
+
+    def propose(self, asked: Asked, most: int) -> csr_array:
+        """Expected purchases by the forecast, or the same popular items to all without one."""
+        users, items = asked.past.shape
+        if asked.volume_BT is None:
+            best_I = np.argsort(-self.of_shop_I, kind="stable")[:most]
+            row_1I = np.zeros((1, items), dtype=np.float32)
+            row_1I[0, best_I] = self.of_shop_I[best_I]
+            return csr_array(np.repeat(row_1I, users, axis=0))
+        nothing_B1 = np.zeros((users, 1), dtype=np.float32)  # wanted of no topic, whose code is -1
+        volume_BT = np.concatenate([asked.volume_BT, nothing_B1], axis=1)
+        blocks = [
+            strongest(volume_BT[at : at + BLOCK][:, self.topic_I] * self.of_topic_I, most)
+            for at in range(0, users, BLOCK)
+        ]
+        return csr_array(vstack(blocks))
