@@ -132,6 +132,14 @@ def test_one_trial_is_the_recipe_as_it_came(history):
     assert (found.gain.value, found.gain.low, found.gain.high) == (0, 0, 0)
 
 
+def test_a_recipe_with_more_digits_than_are_proposed_is_tried_as_it_came(history, tmp_path):
+    recipe, file = Tuned(strength=2.123456), tmp_path / "tuning.sqlite"
+    for trials in (1, 2):  # begun, and resumed
+        plan = replace(QUICK, trials=trials)
+        found = tune(history, recipe, TASK, CUTOFFS, plan, storage=file)
+        assert found.default.parameters == {"strength": 2.123456, "idle": 3}
+
+
 def test_a_loss_is_made_less(history):
     found = tune(history, Tuned(), TASK, CUTOFFS, replace(QUICK, metric="log_loss"))
     assert found.best.score < found.default.score

@@ -77,7 +77,7 @@ class Study:
         found: list[Attempt] = []
         for trial in self.held.get_trials(deepcopy=False):
             if trial.state.is_finished() and KEPT in trial.user_attrs:
-                values = self._values(trial.params)
+                values = self._values(len(found), trial.params)
                 attempt = _attempt(len(found), values, trial.user_attrs[KEPT])
                 if (trial.state.name == "FAIL") == (attempt.state == FAILED):
                     found.append(attempt)
@@ -94,7 +94,7 @@ class Study:
         seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
         self.held.sampler = optuna.samplers.TPESampler(multivariate=True, seed=seed)
         trial = self.held.ask(_distributions(self.space))
-        return trial, self._values(trial.params)
+        return trial, self._values(number, trial.params)
 
     def keep(self, trial: "optuna.Trial", attempt: Attempt) -> None:
         """Write what came of a trial."""
@@ -124,11 +124,16 @@ class Study:
             for name, part in self.space.items()
         }
 
-    def _values(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def _values(self, number: int, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of a trial; what is proposed is rounded, what was given, at number 0, isn't."""
+        values = {
+            name: params[name] if isinstance(part, Between) else part.choices[params[name]]
+            for name, part in self.space.items()
+        }
+        if number == 0:
+            return values
         return {
-            name: part.rounded(params[name])
-            if isinstance(part, Between)
-            else part.choices[params[name]]
+            name: part.rounded(values[name]) if isinstance(part, Between) else values[name]
             for name, part in self.space.items()
         }
 
