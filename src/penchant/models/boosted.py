@@ -11,6 +11,7 @@ Shapes: U users, T topics, W windows, N cells, F features.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import lightgbm as lgb
@@ -28,13 +29,13 @@ from penchant.interest.task import Task
 from penchant.models.dense import dense, user_blocks
 from penchant.models.features import (
     Context,
-    feature_table,
+    block_columns,
     known_of,
     learn_context,
     look_columns,
 )
 from penchant.models.heads import shocks_W
-from penchant.models.sampling import Look, Sample, draw, earlier_looks, fair_shares, matrix
+from penchant.models.sampling import Look, Sample, draw, earlier_looks, fair_shares
 
 LEAST_FURTHER = 1e-6  # engagements; a Poisson needs a mean above 0, also where nobody goes further
 THIN = 3  # cells, of which the trees that tell the shocks see one
@@ -180,13 +181,16 @@ class WindowTrees:
     extreme: str
     further: str
 
+    @cached_property
+    def boosters(self) -> list[lgb.Booster]:
+        """The same, read."""
+        return [lgb.Booster(model_str=text) for text in (self.plain, self.extreme, self.further)]
+
     def predict(self, feature_NF: Floats, threads: int) -> tuple[Floats, Floats]:
         """Chance and volume of cells."""
         plain_N, extreme_N, further_N = (
-            np.asarray(
-                lgb.Booster(model_str=text).predict(feature_NF, raw_score=True, num_threads=threads)
-            )
-            for text in (self.plain, self.extreme, self.further)
+            np.asarray(booster.predict(feature_NF, raw_score=True, num_threads=threads))
+            for booster in self.boosters
         )
         chance_N = 1 / (1 + np.exp(-(plain_N + extreme_N) / 2))
         volume_N = chance_N * (1 + np.exp(further_N))
@@ -232,14 +236,17 @@ def forecast_cells(
     extras = look_columns(history, context, task)
     row = 0
     for block in user_blocks(history):
-        laid = dense(block, task.target)
-        cell_N = np.arange(laid.shape[0] * topics)
-        columns = feature_table(block, laid, context, cell_N)
-        rows = slice(row, row + laid.shape[0])
+        columns = block_columns(block, dense(block, task.target), context)
+        rows = slice(row, row + len(block.interest.users_U))
+        width = len(columns) + len(extras[0])
+        feature_UTF = np.empty((rows.stop - row, topics, width), dtype=np.float32)
+        for place, value_UT in enumerate(columns.values()):
+            feature_UTF[:, :, place] = value_UT
         for place, (w, window_trees) in enumerate(trees.items()):
-            feature_NF = matrix(columns, extras[w], cell_N % topics)
-            chance_N, volume_N = window_trees.predict(feature_NF, threads)
-            chance_UTW[rows, :, place] = chance_N.reshape(-1, topics)
-            volume_UTW[rows, :, place] = volume_N.reshape(-1, topics)
+            feature_UTF[:, :, len(columns) :] = np.stack(list(extras[w].values()), axis=1)
+            answers = window_trees.predict(feature_UTF.reshape(-1, width), threads)
+            chance_UTW[rows, :, place], volume_UTW[rows, :, place] = (
+                answer_N.reshape(-1, topics) for answer_N in answers
+            )
         row = rows.stop
     return chance_UTW, volume_UTW

@@ -120,8 +120,7 @@ def _product(left_UN: Floats, right_UM: Floats) -> Doubles:
 
 def own_past(dense: Dense) -> Floats:
     """Regressors of the first stage, from the cell's own past and the user's activity, `UTF`."""
-    decayed, steps = dense.decayed_UTH, dense.steps_UTH
-    d4_UT, d16_UT, all_UT = decayed[:, :, 2], decayed[:, :, 4], decayed[:, :, 6]
+    d4_UT, d16_UT, all_UT = dense.decayed_HUT[[2, 4, 6]]
     user_U1 = d16_UT.sum(axis=1, keepdims=True)
     shop_T = dense.shop_TH[:, 6] + 0.1
     share_UT = (d16_UT + 20 * shop_T / shop_T.sum()) / (user_U1 + 20)
@@ -132,23 +131,23 @@ def own_past(dense: Dense) -> Floats:
         np.log1p(d4_UT),
         np.log1p(d16_UT),
         1 - np.exp(-all_UT),
-        np.log1p(steps[:, :, 4]),
+        np.log1p(dense.steps_HUT[4]),
         1 - np.exp(-share_UT * rate_U1 * 4),
         np.log1p(user_U1) * wide,
         np.log1p(d4_UT.sum(axis=1, keepdims=True)) * wide,
     ]
-    return np.stack(columns, axis=2).astype(np.float32)
+    return np.stack(columns, axis=2).astype(np.float32, copy=False)
 
 
 def profile(dense: Dense) -> Floats:
     """What a user ever took to, how much lately, and a constant, `UP`."""
-    lately_UT = dense.decayed_UTH[:, :, 4]
+    lately_UT = dense.decayed_HUT[4]
     one_U1 = np.ones((len(lately_UT), 1), dtype=np.float32)
     return np.hstack([1 - np.exp(-lately_UT), 0.5 * np.log1p(lately_UT), one_U1])
 
 
 def _taste(dense: Dense) -> Floats:
-    return np.log1p(dense.decayed_UTH[:, :, 4])
+    return np.log1p(dense.decayed_HUT[4])
 
 
 def _stage_cutoffs(steps: int, span: int) -> list[int]:

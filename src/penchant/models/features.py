@@ -89,20 +89,25 @@ def feature_table(
 
     `dense` is `history`, laid out.
     """
-    topics = dense.shape[1]
-    user_N, topic_N = cell_N // topics, cell_N % topics
-    columns: dict[str, Floats] = {}
-    for part in (_cell, cadence, _shares, _money):
-        columns |= {name: value_UT.ravel()[cell_N] for name, value_UT in part(dense).items()}
+    at_N = np.divmod(cell_N, dense.shape[1])
+    columns = block_columns(history, dense, context)
+    return {name: value_UT[at_N] for name, value_UT in columns.items()}
+
+
+def block_columns(history: History, dense: Dense, context: Context) -> dict[str, Floats]:
+    """The same of every cell of a block, as `UT`; those of users and topics are read-only views."""
+    columns = _cell(dense) | cadence(dense) | _shares(dense) | _money(dense)
     for kind, half_life in product(context.other_kinds, OTHER_HALF_LIVES):
-        other_UT = np.log1p(history.interest.decayed_UT((kind,), half_life))
-        columns[f"{kind}_{half_life:g}"] = other_UT.ravel()[cell_N]
-    scores = context.copurchase.scores(dense) | _siblings(dense, context.parent_T)
-    columns |= {name: value_UT.ravel()[cell_N] for name, value_UT in scores.items()}
+        other_UT = history.interest.decayed_UT((kind,), half_life)
+        columns[f"{kind}_{half_life:g}"] = np.log1p(other_UT)
+    columns |= context.copurchase.scores(dense) | _siblings(dense, context.parent_T)
+    shape = dense.money_UT.shape
     user = _user(dense) | people_columns(history, context)
-    columns |= {f"user_{name}": value_U[user_N] for name, value_U in user.items()}
+    for name, value_U in user.items():
+        columns[f"user_{name}"] = np.broadcast_to(value_U[:, None], shape)
     topic = _topic(dense, context.rates) | {"parent": context.parent_T.astype(np.float32)}
-    columns |= {f"topic_{name}": value_T[topic_N] for name, value_T in topic.items()}
+    for name, value_T in topic.items():
+        columns[f"topic_{name}"] = np.broadcast_to(value_T, shape)
     return columns
 
 
@@ -148,13 +153,13 @@ def look_columns(history: History, context: Context, task: Task) -> list[dict[st
 def _cell(dense: Dense) -> dict[str, Floats]:
     columns = {}
     for h, name in enumerate(NAMES_H):
-        columns[f"count_{name}"] = np.log1p(dense.decayed_UTH[:, :, h])
-        columns[f"steps_{name}"] = np.log1p(dense.steps_UTH[:, :, h])
+        columns[f"count_{name}"] = np.log1p(dense.decayed_HUT[h])
+        columns[f"steps_{name}"] = np.log1p(dense.steps_HUT[h])
     steps = dense.shape[2]
     for lag in range(LAGS):
-        span = slice(max(0, steps - LAG * (lag + 1)), max(0, steps - LAG * lag))
-        columns[f"lag_{lag}"] = dense.count_UTS[:, :, span].sum(axis=2)
-        columns[f"lag_steps_{lag}"] = dense.active_UTS[:, :, span].sum(axis=2)
+        within_N = dense.within_N(steps - LAG * (lag + 1), steps - LAG * lag)
+        columns[f"lag_{lag}"] = dense.sum_UT(dense.count_N * within_N)
+        columns[f"lag_steps_{lag}"] = dense.sum_UT(within_N)
     return columns
 
 
@@ -164,22 +169,20 @@ def _shares(dense: Dense) -> dict[str, Floats]:
     share_T = shop_T / shop_T.sum()
     columns = {}
     for h, strength in PRIORS:
-        own_UT, user_U1 = (
-            dense.decayed_UTH[:, :, h],
-            dense.decayed_UTH[:, :, h].sum(axis=1)[:, None],
-        )
+        own_UT = dense.decayed_HUT[h]
+        user_U1 = own_UT.sum(axis=1, keepdims=True)
         share_UT = (own_UT + strength * share_T) / (user_U1 + strength)
         rate_U1 = user_U1 / dense.weight_SH[:, h].sum() + 0.01
         columns[f"share_{NAMES_H[h]}"] = np.log(share_UT + 1e-9)
         columns[f"rate_{NAMES_H[h]}"] = np.log(share_UT * rate_U1 + 1e-9)
     memory = dense.weight_SH[:, 4].sum()
     usual_T = dense.shop_TH[:, 4] / memory / max(1, dense.shop_users)
-    columns["own_rate"] = np.log((dense.decayed_UTH[:, :, 4] + 4 * usual_T) / (memory + 4) + 1e-9)
+    columns["own_rate"] = np.log((dense.decayed_HUT[4] + 4 * usual_T) / (memory + 4) + 1e-9)
     return columns
 
 
 def _money(dense: Dense) -> dict[str, Floats]:
-    count_UT = dense.decayed_UTH[:, :, 4]
+    count_UT = dense.decayed_HUT[4]
     return {
         "money": np.log1p(np.maximum(dense.money_UT, 0)),
         "price": (dense.money_UT + 1) / (count_UT + 1),
@@ -191,32 +194,32 @@ def _siblings(dense: Dense, parent_T: npt.NDArray[np.int32]) -> dict[str, Floats
     member_TP = np.eye(parent_T.max() + 1, dtype=np.float32)[parent_T]
     columns = {}
     for h in (2, 4):
-        own_UT = dense.decayed_UTH[:, :, h]
+        own_UT = dense.decayed_HUT[h]
         others_UT = (own_UT @ member_TP)[:, parent_T] - own_UT
         columns[f"siblings_{NAMES_H[h]}"] = np.log1p(np.maximum(others_UT, 0))
     return columns
 
 
 def _user(dense: Dense) -> dict[str, Floats]:
-    steps = dense.shape[2]
-    count_UH = dense.decayed_UTH.sum(axis=1)
-    visited_US = dense.count_UTS.sum(axis=1) > 0
+    users, topics, steps = dense.shape
+    count_HU = dense.decayed_HUT.cumsum(axis=2)[:, :, -1]
+    visited_US = dense.visited_US
     visits_UH = visited_US.astype(np.float32) @ dense.weight_SH
     columns = {}
     for h, name in enumerate(NAMES_H):
-        columns[f"count_{name}"] = np.log1p(count_UH[:, h])
+        columns[f"count_{name}"] = np.log1p(count_HU[h])
         columns[f"steps_{name}"] = visits_UH[:, h]
     for h in (2, 4):
-        columns[f"breadth_{NAMES_H[h]}"] = (1 - np.exp(-dense.steps_UTH[:, :, h])).sum(axis=1)
+        columns[f"breadth_{NAMES_H[h]}"] = (1 - np.exp(-dense.steps_HUT[h])).sum(axis=1)
     columns["breadth"] = dense.ever_UT.sum(axis=1)
     visited_U = visited_US.any(axis=1)
     columns["since"] = np.where(visited_U, visited_US[:, ::-1].argmax(axis=1), steps)
     columns["tenure"] = np.where(visited_U, steps - visited_US.argmax(axis=1), 0)
-    columns["trend"] = np.log((count_UH[:, 2] / 4 + 0.05) / (count_UH[:, 4] / 16 + 0.05))
-    columns["price"] = (dense.money_UT.sum(axis=1) + 1) / (count_UH[:, 4] + 1)
-    first_UT = np.where(dense.ever_UT, dense.active_UTS.argmax(axis=2), -1)
+    columns["trend"] = np.log((count_HU[2] / 4 + 0.05) / (count_HU[4] / 16 + 0.05))
+    columns["price"] = (dense.money_UT.sum(axis=1) + 1) / (count_HU[4] + 1)
+    user_C, first_C = dense.cell_C // topics, dense.step_N[dense.start_C]
     for lately in (4, 8):
-        columns[f"new_{lately}"] = (first_UT >= max(0, steps - lately)).sum(axis=1)
+        columns[f"new_{lately}"] = np.bincount(user_C, first_C >= steps - lately, minlength=users)
     return columns
 
 

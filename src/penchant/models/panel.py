@@ -18,7 +18,7 @@ from penchant.interest.interest import Floats, Names
 from penchant.interest.outcome import first_share, outcome, spend
 from penchant.interest.task import Task
 from penchant.models.dense import dense, user_blocks
-from penchant.models.features import Context, feature_table, look_columns
+from penchant.models.features import Context, block_columns, look_columns
 from penchant.models.sampling import Look
 
 Halves = npt.NDArray[np.float16]
@@ -118,15 +118,15 @@ def cell_table(
 ) -> CellTable:
     """Raw features of every cell of a block of users; `extras` are those of the windows."""
     laid = dense(block, task.target)
-    users, topics, _ = laid.shape
-    table = feature_table(block, laid, context, np.arange(users * topics))
-    columns = {name: value_N for name, value_N in table.items() if not name.startswith(CODES)}
+    columns = block_columns(block, laid, context)
+    columns = {name: value for name, value in columns.items() if not name.startswith(CODES)}
     for w, extra in enumerate(extras):
-        columns |= {f"{w}_{name}": np.tile(value_T, users) for name, value_T in extra.items()}
-    raw_FN = np.empty((len(columns), users * topics), dtype=np.float32)
-    for raw_N, value_N in zip(raw_FN, columns.values(), strict=True):
-        raw_N[:] = value_N
-    return CellTable(raw_FN.T, np.array(list(columns)), laid.ever_UT)
+        columns |= {f"{w}_{name}": value_T for name, value_T in extra.items()}
+    raw_FUT = np.empty((len(columns), *laid.money_UT.shape), dtype=np.float32)
+    for raw_UT, value in zip(raw_FUT, columns.values(), strict=True):
+        raw_UT[:] = value
+    raw_NF = raw_FUT.reshape(len(columns), -1).T
+    return CellTable(raw_NF, np.array(list(columns)), laid.ever_UT)
 
 
 def money_rates(history: History) -> Floats:
