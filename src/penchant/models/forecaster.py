@@ -3,7 +3,9 @@
 Shapes: U users, T topics, W windows, N cells, F features.
 """
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +26,7 @@ from penchant.models.sampling import earlier_looks
 from penchant.models.training import Loss, seeded
 
 CELLS_AT_ONCE = 60_000  # small enough for caches
+WORKERS = min(4, os.cpu_count() or 1)  # blocks forecast beside each other
 
 
 @dataclass(frozen=True)
@@ -105,37 +108,45 @@ def untrained(recipe: Architecture, shape: Shape, given: Tensors) -> Network:
 
 
 def forecast_cells(net: Network, history: History, model: FittedNetwork) -> tuple[Floats, Floats]:
-    """Chance and volume of every cell of a history, block by block."""
-    with seeded(0, model.recipe.training.threads):
-        parts = [volumes(net, batch) for batch in cell_batches(history, model)]
-    topics = history.interest.shape[1]
-    chance_UTW, volume_UTW = (
-        np.concatenate(part).reshape(-1, topics, model.shape.windows)
-        for part in zip(*parts, strict=True)
-    )
-    return chance_UTW, volume_UTW
+    """Chance and volume of every cell of a history, some blocks at a time."""
+    extras = look_columns(history, model.context, model.task)
+    with seeded(0, model.recipe.training.threads), ThreadPoolExecutor(WORKERS) as workers:
+        parts = workers.map(
+            lambda block: volumes(net, cell_batch(block, model, extras)), blocks(history)
+        )
+        chance_NW, volume_NW = map(np.concatenate, zip(*parts, strict=True))
+    shape = (-1, history.interest.shape[1], model.shape.windows)
+    return chance_NW.reshape(shape), volume_NW.reshape(shape)
 
 
 def cell_batches(history: History, model: FittedNetwork) -> Iterator[Batch]:
     """Every cell of a history, user by user, in batches of whole users."""
-    topics = history.interest.shape[1]
     extras = look_columns(history, model.context, model.task)
-    for block in history.blocks(max(1, CELLS_AT_ONCE // topics)):
-        cells = cell_table(block, model.context, model.task, extras)
-        feature_NF = torch.from_numpy(model.scaling(cells.raw_NF))
-        users = len(block.interest.users_U)
-        user_N = torch.arange(users).repeat_interleave(topics)
-        nothing = torch.zeros(0)
-        yield Batch(
-            weekly(block, model.task.target),
-            moments(block),
-            torch.tensor([block.cutoff]),
-            feature_NF.reshape(users, 1, topics, -1).mean(dim=2),
-            torch.from_numpy(money_rates(block)).unsqueeze(1),
-            *(nothing, nothing, nothing),  # what came of users
-            torch.zeros_like(user_N),
-            user_N,
-            torch.arange(topics).repeat(users),
-            feature_NF,
-            *(nothing, nothing, nothing),  # what came of cells
-        )
+    return (cell_batch(block, model, extras) for block in blocks(history))
+
+
+def blocks(history: History) -> Iterator[History]:
+    """Blocks of users that are read at once."""
+    return history.blocks(max(1, CELLS_AT_ONCE // history.interest.shape[1]))
+
+
+def cell_batch(block: History, model: FittedNetwork, extras: list[dict[str, Floats]]) -> Batch:
+    """Every cell of a block of users; `extras` are features of topics in each window."""
+    cells = cell_table(block, model.context, model.task, extras)
+    feature_NF = torch.from_numpy(model.scaling(cells.raw_NF))
+    users, topics, _ = block.interest.shape
+    user_N = torch.arange(users).repeat_interleave(topics)
+    nothing = torch.zeros(0)
+    return Batch(
+        weekly(block, model.task.target),
+        moments(block),
+        torch.tensor([block.cutoff]),
+        feature_NF.reshape(users, 1, topics, -1).mean(dim=2),
+        torch.from_numpy(money_rates(block)).unsqueeze(1),
+        *(nothing, nothing, nothing),  # what came of users
+        torch.zeros_like(user_N),
+        user_N,
+        torch.arange(topics).repeat(users),
+        feature_NF,
+        *(nothing, nothing, nothing),  # what came of cells
+    )
