@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.sparse import csr_array
 
 from penchant import columns as c
 from penchant.data.step import Step
@@ -78,6 +79,15 @@ def test_arrays_come_back_to_the_bit(array, tmp_path):
     assert found.dtype.kind == array.dtype.kind
     assert found.shape == array.shape
     np.testing.assert_array_equal(found, array)
+
+
+def test_sparse_arrays_come_back(tmp_path):
+    sparse = csr_array(np.array([[0, 1.5, 0], [0, 0, 0], [2, 0, 3]], dtype=np.float32))
+    save_model(Box((sparse, csr_array((2, 4)))), TOPICS, tmp_path)
+    (found, empty) = load_model(tmp_path, TYPES)[0].content
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found.toarray(), sparse.toarray())
+    assert empty.shape == (2, 4)
 
 
 def test_topics_come_back(tmp_path):

@@ -1,7 +1,7 @@
 """Artefacts: models as safetensors, JSON and Parquet, with hashes; no pickle anywhere.
 
-A fitted model is a frozen dataclass whose fields are arrays, numbers, text, dates, tuples, or other
-such dataclasses, so saving needs no code in any model. A folder holds
+A fitted model is a frozen dataclass whose fields are arrays (also sparse ones, by rows), numbers,
+text, dates, tuples, or other such dataclasses, so saving needs no code in any model. A folder holds
 `model.json` (the tree of fields), `arrays.safetensors` (arrays and long texts), `topics.parquet`,
 `items.parquet` and `words.parquet` (the vocabulary), and `manifest.json` (format version and
 SHA-256 of each file).
@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import load, save
+from scipy.sparse import csr_array
 
 from penchant import columns as c
 from penchant.data.step import Step
@@ -56,6 +57,9 @@ def to_tree(value: Any, arrays: Arrays, at: str = "model") -> Any:
         case np.ndarray():
             arrays[at] = np.ascontiguousarray(value)
             return {"array": at}
+        case csr_array():
+            stored = (value.data, value.indices, value.indptr, *value.shape)
+            return {"sparse": to_tree(stored, arrays, at)}
         case tuple():
             return {"tuple": [to_tree(v, arrays, f"{at}.{i}") for i, v in enumerate(value)]}
         case _ if is_dataclass(value) and not isinstance(value, type):
@@ -78,6 +82,9 @@ def from_tree(tree: Any, arrays: Arrays, *types: Types) -> Any:
             return np.array(names, dtype=np.str_)
         case {"array": key}:
             return arrays[key]
+        case {"sparse": whole}:
+            *parts, rows, columns = from_tree(whole, arrays, *types)
+            return csr_array(tuple(parts), shape=(rows, columns))
         case {"tuple": parts}:
             return tuple(from_tree(part, arrays, *types) for part in parts)
         case {"type": name, "value": value}:
