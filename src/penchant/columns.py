@@ -45,6 +45,11 @@ CODE = "code"
 BASKET = "basket"
 BEGAN = "began"
 
+# Recommendations.
+RANK = "rank"
+INTEREST = "interest"
+BECAUSE = "because"
+
 # Forecasts.
 WINDOW = "window"
 CHANCE = "chance"

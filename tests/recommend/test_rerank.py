@@ -17,6 +17,7 @@ GOODS = Assortment(
     brands_R=np.array(["big", "small"]),
     topic_I=np.array([0, 0, 0, 1, 1, 2], dtype=np.int32),
     brand_I=np.array([0, 0, 0, 0, -1, 1], dtype=np.int32),
+    title_I=np.array([""] * 6),
     text_I=np.array([""] * 6),
     price_I=np.array([1, 2, 3, 4, np.nan, 6], dtype=np.float32),
     first_I=np.array([0, 0, 0, 0, 0, 90 * DAY]),

@@ -50,6 +50,7 @@ GOODS = Assortment(
     brands_R=np.array([]),
     topic_I=np.array([2, 2, 0, -1], dtype=np.int32),
     brand_I=np.full(4, -1, dtype=np.int32),
+    title_I=np.array(["black", "green", "rye", "soap"]),
     text_I=np.array(["black tea leaves", "green tea leaves", "rye bread", "white soap"]),
     price_I=np.ones(4, dtype=np.float32),
     first_I=np.array([370, 390, 400, 45]) * DAY,

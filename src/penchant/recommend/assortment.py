@@ -3,6 +3,7 @@
 Shapes: I items, T topics, R brands, N interactions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ class Assortment:
     brands_R: Names
     topic_I: Codes  # -1: none
     brand_I: Codes  # -1: unknown
+    title_I: Names  # empty where unknown
     text_I: Names  # title, brand and path; empty where unknown
     price_I: Floats  # as last paid for one, else as in the catalog; NaN where unknown
     first_I: Times  # seconds since 1970 of the first interaction
@@ -43,7 +45,7 @@ def assortment_of(
 ) -> Assortment:
     """Gather what is known of the items interacted with."""
     items_I = interactions.items_I
-    text_I = np.full(len(items_I), "", dtype=np.str_)
+    title_I = text_I = np.full(len(items_I), "", dtype=np.str_)
     topic_I = _looked_up(items_I, topics.items, c.TOPIC, NOWHERE).astype(np.int32)
     brand_I, brands_R = np.full(len(items_I), NOWHERE, dtype=np.int32), np.array([], dtype=np.str_)
     price_I = np.full(len(items_I), np.nan, dtype=np.float32)
@@ -51,7 +53,8 @@ def assortment_of(
         price_I = _looked_up(items_I, catalog, c.PRICE, np.nan).astype(np.float32)
         brand = pa.chunked_array(catalog[c.BRAND]).combine_chunks().dictionary_encode()
         brands_R = np.array(brand.dictionary.to_pylist(), dtype=np.str_)
-        text_I = _texts(items_I, catalog)
+        title_I = _told(items_I, catalog, (c.TITLE,))
+        text_I = _told(items_I, catalog, (c.TITLE, c.BRAND, c.PATH))
         codes = pa.table({c.ITEM: catalog[c.ITEM], c.CODE: brand.indices})
         brand_I = _looked_up(items_I, codes, c.CODE, NOWHERE).astype(np.int32)
     paid_N = interactions.money_N / np.maximum(interactions.quantity_N, 1)
@@ -62,22 +65,31 @@ def assortment_of(
     first_I = np.full(len(items_I), latest, dtype=np.int64)
     np.minimum.at(first_I, interactions.item_N, interactions.time_N)
     return Assortment(
-        items_I, topics.names_T, brands_R, topic_I, brand_I, text_I, price_I, first_I, latest
+        items_I=items_I,
+        topics_T=topics.names_T,
+        brands_R=brands_R,
+        topic_I=topic_I,
+        brand_I=brand_I,
+        title_I=title_I,
+        text_I=text_I,
+        price_I=price_I,
+        first_I=first_I,
+        latest=latest,
     )
 
 
-def _texts(items_I: Names, catalog: pa.Table) -> Names:
-    """All that the catalog says of each item in words."""
-    parts = [
-        catalog[c.TITLE].to_pylist(),
-        catalog[c.BRAND].to_pylist(),
-        catalog[c.PATH].to_pylist(),
-    ]
+def _told(items_I: Names, catalog: pa.Table, names: Sequence[str]) -> Names:
+    """What some columns of the catalog say of each item, in one line."""
+    parts = [catalog[name].to_pylist() for name in names]
     told = {
-        item: " ".join(filter(None, [title, brand, *(path or ())]))
-        for item, title, brand, path in zip(catalog[c.ITEM].to_pylist(), *parts, strict=True)
+        item: " ".join(word for value in values for word in _words(value))
+        for item, *values in zip(catalog[c.ITEM].to_pylist(), *parts, strict=True)
     }
     return np.array([told.get(item, "") for item in items_I.tolist()], dtype=np.str_)
+
+
+def _words(value: str | list[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else value or []
 
 
 def _looked_up(
