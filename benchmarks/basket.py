@@ -31,8 +31,9 @@ from penchant.evaluation.ledger import ALL
 from penchant.interest.interactions import Interactions, build_interactions
 from penchant.interest.topics import Topics, choose_topics
 from penchant.recommend.assortment import Assortment, assortment_of
-from penchant.recommend.basket import Foreseen, NextBasket
+from penchant.recommend.basket import NextBasket
 from penchant.recommend.candidates import Asked
+from penchant.recommend.ranker import Ranked
 from penchant.recommend.repeat import Repeat
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -134,7 +135,7 @@ def _proposed(past: Interactions, goods: Assortment, case: Case) -> Result:
     return Result(found(case, top), middle - start, time.perf_counter() - middle)
 
 
-def _ours(question: Question, goods: Assortment) -> tuple[Result, Foreseen]:
+def _ours(question: Question, goods: Assortment) -> tuple[Result, Ranked]:
     past = question.asked.past
     start = time.perf_counter()
     fitted = question.recipe.fit(past, goods)
@@ -145,13 +146,13 @@ def _ours(question: Question, goods: Assortment) -> tuple[Result, Foreseen]:
     return result, foreseen
 
 
-def _told(foreseen: Foreseen, case: Case) -> str:
+def _told(foreseen: Ranked, case: Case) -> str:
     """Purchases expected of candidates, and those that came, again and new."""
     signals = foreseen.signals
     asked_N = case.asked_U[signals.user_N]
     came_N = np.asarray(case.came_UI[signals.user_N, signals.item_N]).ravel() > 0
     parts = []
-    for name, kind_N in (("again", foreseen.repeat_N), ("new", ~foreseen.repeat_N)):
+    for name, kind_N in (("again", ~foreseen.signals.new_N), ("new", foreseen.signals.new_N)):
         some_N = asked_N & kind_N
         parts.append(f"{name} {foreseen.chance_N[some_N].sum():.0f} of {came_N[some_N].sum()}")
     return ", ".join(parts)

@@ -125,9 +125,7 @@ GRIDS: Mapping[str, tuple[Peer, Mapping[str, Sequence[Any]]]] = {
 }
 
 
-def tuned(
-    start: Peer, grid: Mapping[str, Sequence[Any]], judge: Callable[[Peer], float]
-) -> Peer:
+def tuned(start: Peer, grid: Mapping[str, Sequence[Any]], judge: Callable[[Peer], float]) -> Peer:
     """The best settings found one at a time, in two sweeps."""
     judged: dict[Peer, float] = {}
     best = start

@@ -46,7 +46,7 @@ BASKET = "basket"
 BEGAN = "began"
 
 # Recommendations.
-RANK = "rank"
+SLOT = "slot"
 INTEREST = "interest"
 BECAUSE = "because"
 

@@ -41,6 +41,7 @@ def goods_of(past, topic_I=None):
         brands_R=np.array([]),
         topic_I=np.full(items, -1, dtype=np.int32) if topic_I is None else topic_I,
         brand_I=np.full(items, -1, dtype=np.int32),
+        title_I=past.items_I,
         text_I=past.items_I,
         price_I=np.ones(items, dtype=np.float32),
         first_I=np.zeros(items, dtype=np.int64),

@@ -9,13 +9,17 @@ from carts import bought, goods_of
 from penchant.errors import HistoryError
 from penchant.recommend.basket import NextBasket
 from penchant.recommend.candidates import Asked
+from penchant.recommend.ranker import Ranker
 from penchant.recommend.repeat import baskets_of
 
 ITEMS = [f"item {item:02d}" for item in range(40)]
 STAPLE_CHANCE = 0.7
 USERS, BASKETS = 150, 14
 SMALL = NextBasket(
-    looks=3, repeats=20, explored=10, folds=2, rounds=30, leaves=7, missed_share=1.0, threads=1
+    looks=3,
+    repeats=20,
+    explored=10,
+    ranker=Ranker(folds=2, rounds=30, leaves=7, missed_share=1.0, threads=1),
 )
 
 
@@ -67,8 +71,8 @@ def test_chances_add_up_to_what_comes(foreseen):
 def test_repeat_and_explore_are_told_apart(foreseen):
     had_UI = np.zeros(PAST.shape, dtype=bool)
     had_UI[PAST.user_N, PAST.item_N] = True
-    again_UI = foreseen.top(5, foreseen.repeat_N).toarray() > 0
-    new_UI = foreseen.top(5, ~foreseen.repeat_N).toarray() > 0
+    again_UI = foreseen.top(5, ~foreseen.signals.new_N).toarray() > 0
+    new_UI = foreseen.top(5, foreseen.signals.new_N).toarray() > 0
     assert again_UI.any()
     assert new_UI.any()
     assert not (again_UI & ~had_UI).any()
@@ -108,7 +112,11 @@ def test_windows_of_days_ask_for_more_than_one_basket():
     past = SHOP.until(now - timedelta(days=27))
     later = SMALL.fit(past, goods_of(past)).foresee(past)
     sooner = SMALL.__class__(
-        days=28, looks=2, repeats=20, explored=10, folds=2, rounds=30, leaves=7, threads=1
+        days=28,
+        looks=2,
+        repeats=20,
+        explored=10,
+        ranker=Ranker(folds=2, rounds=30, leaves=7, threads=1),
     )
     ahead = sooner.fit(past, goods_of(past)).foresee(past)
     assert ahead.chance_N.sum() > 1.5 * later.chance_N.sum()
@@ -116,5 +124,5 @@ def test_windows_of_days_ask_for_more_than_one_basket():
 
 def test_too_short_a_history_is_refused():
     short = planted(users=4, baskets=2)
-    with pytest.raises(HistoryError, match="at least 50 purchases"):
+    with pytest.raises(HistoryError, match="at least 50 things"):
         SMALL.fit(short, goods_of(short))

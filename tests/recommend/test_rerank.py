@@ -94,7 +94,7 @@ def test_the_determinant_is_that_of_the_kernel():
     rng = np.random.default_rng(0)
     vector_ID = rng.normal(size=(6, 4)).astype(np.float32)
     vector_ID /= np.linalg.norm(vector_ID, axis=1, keepdims=True)
-    trade, chance = 0.5, SHELF.chance_BC[0] / SHELF.chance_BC[0].max()
+    trade, chance = 0.5, SHELF.likely_BC[0] / SHELF.likely_BC[0].max()
     quality = np.exp((1 - trade) / trade * chance / 2)
     kernel = quality[:, None] * (vector_ID @ vector_ID.T) * quality
     chosen: list[int] = []

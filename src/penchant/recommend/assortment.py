@@ -4,7 +4,7 @@ Shapes: I items, T topics, R brands, N interactions.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,11 @@ class Assortment:
     first_I: Times  # seconds since 1970 of the first interaction
     latest: int  # seconds since 1970 of the last interaction with any item
 
+    def known(self, past: Interactions) -> "Assortment":
+        """The same as it was known by an earlier past: what was paid then, what was new then."""
+        latest = int(past.time_N.max(initial=0))
+        return replace(self, price_I=_paid(past, self.price_I), first_I=_first(past), latest=latest)
+
     @property
     def age_I(self) -> Floats:
         """Days since each item was first interacted with."""
@@ -57,13 +62,6 @@ def assortment_of(
         text_I = _told(items_I, catalog, (c.TITLE, c.BRAND, c.PATH))
         codes = pa.table({c.ITEM: catalog[c.ITEM], c.CODE: brand.indices})
         brand_I = _looked_up(items_I, codes, c.CODE, NOWHERE).astype(np.int32)
-    paid_N = interactions.money_N / np.maximum(interactions.quantity_N, 1)
-    order_N = np.argsort(interactions.time_N, kind="stable")
-    told_N = order_N[np.isfinite(paid_N[order_N]) & (paid_N[order_N] > 0)]
-    price_I[interactions.item_N[told_N]] = paid_N[told_N]  # the last of several stays
-    latest = int(interactions.time_N.max(initial=0))
-    first_I = np.full(len(items_I), latest, dtype=np.int64)
-    np.minimum.at(first_I, interactions.item_N, interactions.time_N)
     return Assortment(
         items_I=items_I,
         topics_T=topics.names_T,
@@ -72,10 +70,27 @@ def assortment_of(
         brand_I=brand_I,
         title_I=title_I,
         text_I=text_I,
-        price_I=price_I,
-        first_I=first_I,
-        latest=latest,
+        price_I=_paid(interactions, price_I),
+        first_I=_first(interactions),
+        latest=int(interactions.time_N.max(initial=0)),
     )
+
+
+def _paid(past: Interactions, price_I: Floats) -> Floats:
+    """What was last paid for one of each item; its price in the catalog where nothing was."""
+    paid_N = past.money_N / np.maximum(past.quantity_N, 1)
+    order_N = np.argsort(past.time_N, kind="stable")
+    told_N = order_N[np.isfinite(paid_N[order_N]) & (paid_N[order_N] > 0)]
+    price_I = price_I.copy()
+    price_I[past.item_N[told_N]] = paid_N[told_N]  # the last of several stays
+    return price_I
+
+
+def _first(past: Interactions) -> Times:
+    """When each item was first interacted with; the latest moment where it wasn't yet."""
+    first_I = np.full(len(past.items_I), past.time_N.max(initial=0), dtype=np.int64)
+    np.minimum.at(first_I, past.item_N, past.time_N)
+    return first_I
 
 
 def _told(items_I: Names, catalog: pa.Table, names: Sequence[str]) -> Names:

@@ -17,6 +17,8 @@ from penchant.interest.interactions import Interactions
 from penchant.interest.interest import Codes, Floats
 from penchant.recommend.assortment import Assortment
 
+NONE = -1  # code of an item that there is none of
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -32,6 +34,10 @@ class Proposer(Protocol):
 
     def propose(self, asked: Asked, most: int) -> csr_array:
         """Scores of at most `most` items for each user, `BI`, all positive."""
+        ...
+
+    def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
+        """The item of the user's own past that led most to each proposal; -1 where none did."""
         ...
 
 
@@ -51,6 +57,18 @@ class Candidates:
     item_N: Codes
     score_NP: Floats
     sources_P: tuple[str, ...]
+
+
+def strongest_own(led_NI: csr_array) -> Codes:
+    """The item of the largest positive entry of each row, -1 where there is none."""
+    best_N = np.asarray(led_NI.argmax(axis=1)).ravel()
+    most_N = np.asarray(led_NI.max(axis=1).toarray()).ravel()
+    return np.where(most_N > 0, best_N, NONE).astype(np.int32)
+
+
+def nothing_own(row_N: Codes) -> Codes:
+    """No item of the user's own past."""
+    return np.full(len(row_N), NONE, dtype=np.int32)
 
 
 def gather(proposed: Mapping[str, csr_array]) -> Candidates:

@@ -15,7 +15,7 @@ from sklearn.preprocessing import normalize
 from penchant.interest.interactions import Interactions
 from penchant.interest.interest import Codes
 from penchant.recommend.assortment import DAY, Assortment
-from penchant.recommend.candidates import Asked, strongest
+from penchant.recommend.candidates import Asked, strongest, strongest_own
 
 BLOCK = 500  # users at a time
 
@@ -59,3 +59,12 @@ class FittedContent:
             place = (near.row, self.new_J[near.col])
             blocks.append(csr_array((near.data, place), shape=(near.shape[0], items)))
         return csr_array(vstack(blocks))
+
+    def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
+        """What the user had that reads most like the new item."""
+        past = asked.past
+        own_BI = csr_array(
+            (np.ones(len(past.item_N)), (past.user_N, past.item_N)), shape=past.shape
+        )
+        like_NI = self.vector_ID[item_N] @ self.vector_ID.T
+        return strongest_own(csr_array(own_BI[row_N].multiply(like_NI)))

@@ -5,21 +5,21 @@
   cosine of item-KNN.
 * Users: what those with the nearest faded baskets bought, by cosine (user-KNN).
 Both propose only what is new to the customer; neither knows when.
-Shapes: U users of the fit, B users asked, I items, L baskets' items, J some items.
+Shapes: U users of the fit, B users asked, I items, E baskets' items, J some items,
+N proposals.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_array, diags_array, vstack
 from sklearn.preprocessing import normalize
 
 from penchant.interest.interactions import Interactions
-from penchant.interest.interest import Names
+from penchant.interest.interest import Codes, Names
 from penchant.recommend.assortment import Assortment
-from penchant.recommend.candidates import Asked, strongest
+from penchant.recommend.candidates import Asked, nothing_own, strongest, strongest_own
 from penchant.recommend.repeat import Baskets, baskets_of
 
 BLOCK = 500  # users or items at a time
@@ -69,6 +69,11 @@ class FittedItemNeighbours:
         taste_BI = faded(baskets_of(asked.past), self.recipe.half_baskets)
         return _new_of(taste_BI, lambda rows: taste_BI[rows] @ self.weight_II, most)
 
+    def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
+        """What the user bought that goes best with the item."""
+        taste_BI = faded(baskets_of(asked.past), self.recipe.half_baskets)
+        return strongest_own(csr_array(taste_BI[row_N].multiply(self.weight_II.T.tocsr()[item_N])))
+
 
 @dataclass(frozen=True, kw_only=True)
 class UserNeighbours:
@@ -110,6 +115,10 @@ class FittedUserNeighbours:
         near_BU = self.near(baskets)
         return _new_of(taste_BI, lambda rows: near_BU[rows] @ self.share_UI, most)
 
+    def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
+        """No item of the user's own."""
+        return nothing_own(row_N)
+
     def near(self, baskets: Baskets) -> csr_array:
         """Weights of the nearest other users; those of a user sum to 1 or are all 0."""
         taste_BI = normalize(faded(baskets, self.recipe.half_baskets))
@@ -126,9 +135,7 @@ class FittedUserNeighbours:
         return csr_array(vstack(blocks))
 
 
-def _new_of(
-    taste_BI: csr_array, score: Callable[[slice], csr_array], most: int
-) -> csr_array:
+def _new_of(taste_BI: csr_array, score: Callable[[slice], csr_array], most: int) -> csr_array:
     """The strongest of each user's scores, of items that they have not bought."""
     blocks = []
     for at in range(0, taste_BI.shape[0], BLOCK):

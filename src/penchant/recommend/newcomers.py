@@ -15,7 +15,7 @@ from penchant import columns as c
 from penchant.interest.interactions import Interactions
 from penchant.interest.interest import Codes, Floats, Names
 from penchant.recommend.assortment import Assortment
-from penchant.recommend.candidates import Asked, strongest
+from penchant.recommend.candidates import Asked, nothing_own, strongest
 
 UNKNOWN = ""  # segment of customers who aren't known, or whose value isn't
 
@@ -61,6 +61,10 @@ class FittedNewcomers:
         row_B = np.searchsorted(self.segments_G, known_B)
         new_B = baskets_of(past) <= self.recipe.baskets
         return csr_array(strongest(self.share_GI, most)[row_B] * new_B[:, None])
+
+    def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
+        """No item of the user's own."""
+        return nothing_own(row_N)
 
 
 def segments_of(users_U: Names, people: pa.Table | None, attribute: str) -> Names:

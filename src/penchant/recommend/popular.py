@@ -14,7 +14,7 @@ from scipy.sparse import csr_array, vstack
 from penchant.interest.interactions import Interactions
 from penchant.interest.interest import Codes, Floats
 from penchant.recommend.assortment import DAY, Assortment
-from penchant.recommend.candidates import Asked, strongest
+from penchant.recommend.candidates import Asked, nothing_own, strongest
 
 YEAR = 365.25  # days
 BLOCK = 500  # users at a time
@@ -69,3 +69,7 @@ class FittedPopular:
             for at in range(0, users, BLOCK)
         ]
         return csr_array(vstack(blocks))
+
+    def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
+        """No item of the user's own."""
+        return nothing_own(row_N)

@@ -5,7 +5,7 @@ the curve that makes chances of scores. What a user does counts the same however
 the ranking serves small baskets too; the curve undoes that, since it knows their size.
 Sources: Ke et al., "LightGBM" (2017); Platt, "Probabilistic outputs for support vector machines"
 (1999).
-Shapes: N candidates, F signals, G folds, P parameters of the curve, U users.
+Shapes: N candidates, F signals, G folds, P parameters of the curve, U users, I items.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,15 @@ from dataclasses import dataclass, fields
 
 import lightgbm as lgb
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from penchant.errors import HistoryError
-from penchant.interest.counts import Doubles, Flags
+from penchant.interest.counts import Doubles, Flags, Integers
 from penchant.interest.interest import Codes, Floats
+from penchant.recommend.repeat import rank_within
+from penchant.recommend.signals import Signals
 
 LEAST_TOLD = 50  # hits to learn from
 
@@ -42,6 +45,25 @@ class Lesson:
         return Lesson(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
 
 
+def lesson_of(signals: Signals, code: Integers, share: float, rng: np.random.Generator) -> Lesson:
+    """Which candidates were hits, and a `share` of those that weren't.
+
+    `code` is user · I + item of each hit, sorted. Users without a hit, or of whom nothing was
+    known, tell nothing.
+    """
+    users, items = signals.shape
+    hit_N = np.isin(signals.user_N.astype(np.int64) * items + signals.item_N, code)
+    size_U = np.bincount(code // items, minlength=users)
+    found_U = np.bincount(signals.user_N, hit_N, minlength=users)
+    part_U = (2 / np.maximum(size_U + found_U, 1)).astype(np.float32)
+    asked_N = (size_U[signals.user_N] > 0) & (signals.column("baskets") > 0)
+    kept_N = asked_N & (hit_N | (rng.random(len(hit_N)) < share))
+    told, hit_N = signals.where(kept_N), hit_N[kept_N]
+    drawn_N = np.where(hit_N, 1, 1 / share).astype(np.float32)
+    parts = (told.user_N, told.value_NF, hit_N, drawn_N, part_U[told.user_N])
+    return Lesson(*parts, told.column("size"), told.new_N)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ranker:
     """Recipe. Costs some seconds for 100,000 candidates of 80 signals."""
@@ -54,17 +76,18 @@ class Ranker:
     threads: int = 2  # of LightGBM
     seed: int = 0
 
-    def fit(self, lesson: Lesson, users: int) -> "FittedRanker":
-        """Learn from the lesson of `users` users.
+    def fit(self, lessons: Sequence[Lesson], users: int) -> "FittedRanker":
+        """Learn from lessons of the same `users` users.
 
         Raises HistoryError where there are too few hits.
         """
-        hits = int(lesson.hit_N.sum())
+        hits = sum(int(lesson.hit_N.sum()) for lesson in lessons)
         if hits < LEAST_TOLD:
             raise HistoryError(
                 f"A ranking is learned from at least {LEAST_TOLD} things that users did after "
                 f"others; {hits} were found. Hand in a longer history."
             )
+        lesson = Lesson.join(lessons)
         fold_U = np.random.default_rng(self.seed).integers(self.folds, size=users)
         fold_N = fold_U[lesson.user_N]
         trees_G, score_N = [], np.zeros(len(fold_N))
@@ -102,6 +125,23 @@ class Ranker:
 
 
 @dataclass(frozen=True)
+class Ranked:
+    """Candidates with their chances; what tells them apart is beside."""
+
+    signals: Signals
+    score_N: Floats  # for ranking: a chance that counts users the same, however much they buy
+    chance_N: Floats  # of a hit
+
+    def top(self, most: int, among_N: Flags | None = None) -> csr_array:
+        """Scores of the best `most` items of each user, of some of the candidates or of all."""
+        kept = np.flatnonzero(among_N) if among_N is not None else np.arange(len(self.score_N))
+        user_N, score_N = self.signals.user_N[kept], self.score_N[kept]
+        best = rank_within(user_N, score_N) < most
+        place = (user_N[best], self.signals.item_N[kept][best])
+        return csr_array((score_N[best], place), shape=self.signals.shape)
+
+
+@dataclass(frozen=True)
 class FittedRanker:
     """Trees of each fold as LightGBM's text, and the curve of chances."""
 
@@ -109,15 +149,16 @@ class FittedRanker:
     curve_P: Floats
     threads: int
 
-    def score(self, value_NF: Floats) -> Floats:
-        """Log-odds of each candidate, for ranking."""
-        scores = [_scored(trees, value_NF, self.threads) for trees in self.trees_G]
-        return np.mean(scores, axis=0).astype(np.float32)
-
-    def chance(self, score_N: Floats, size_N: Floats, new_N: Flags) -> Floats:
-        """Chance of each candidate to be a hit, by its score, the user's basket and whether new."""
-        chance_N: Floats = expit(_columns(score_N, size_N, new_N) @ self.curve_P).astype(np.float32)
-        return chance_N
+    def rank(self, signals: Signals) -> Ranked:
+        """Score and chance of each candidate."""
+        scores = [_scored(trees, signals.value_NF, self.threads) for trees in self.trees_G]
+        score_N = np.mean(scores, axis=0)
+        column_NP = _columns(score_N, signals.column("size"), signals.new_N)
+        ranked_N, chance_N = (
+            np.asarray(expit(value_N), dtype=np.float32)
+            for value_N in (score_N, column_NP @ self.curve_P)
+        )
+        return Ranked(signals, ranked_N, chance_N)
 
 
 def _scored(trees: str, value_NF: Floats, threads: int) -> Doubles:
@@ -128,9 +169,9 @@ def _scored(trees: str, value_NF: Floats, threads: int) -> Doubles:
     return np.asarray(booster.predict(value_NF, raw_score=True, num_threads=threads))
 
 
-def _columns(score_N: Floats | Doubles, size_N: Floats, new_N: Flags) -> Doubles:
+def _columns(score_N: Doubles, size_N: Floats | Doubles, new_N: Flags) -> Doubles:
     """What the curve of chances reads: trees count users alike, however much they buy."""
-    score_N, size_N = score_N.astype(np.float64), np.log1p(size_N.astype(np.float64))
+    size_N = np.log1p(size_N.astype(np.float64))
     columns = (score_N, score_N**2, size_N, size_N**2, score_N * size_N, new_N.astype(float))
     return np.stack([*columns, np.ones(len(score_N))], axis=1)
 

@@ -17,7 +17,7 @@ from penchant.recommend.assortment import DAY, Assortment
 RECOMMENDATION_SCHEMA = pa.schema(
     [
         pa.field(c.USER, pa.string(), nullable=False),
-        pa.field(c.RANK, pa.int32(), nullable=False),  # from 1
+        pa.field(c.SLOT, pa.int32(), nullable=False),  # from 1
         pa.field(c.ITEM, pa.string(), nullable=False),
         pa.field(c.TITLE, pa.string()),  # what the catalog says of the item
         pa.field(c.CHANCE, pa.float32(), nullable=False),  # that the user engages within the days
@@ -62,7 +62,7 @@ class Recommendations:
         interest_N = self.interest_BK[row_N, slot_N]
         columns = {
             c.USER: pa.array(self.past.users_U[row_N]),
-            c.RANK: pa.array((slot_N + 1).astype(np.int32)),
+            c.SLOT: pa.array((slot_N + 1).astype(np.int32)),
             c.ITEM: pa.array(self.goods.items_I[item_N]),
             c.TITLE: _named(self.goods.title_I, item_N),
             c.CHANCE: pa.array(self.chance_BK[row_N, slot_N]),

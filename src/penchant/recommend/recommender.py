@@ -6,33 +6,40 @@ topic. It learns from forecasts as they would have been made then, so it knows h
 them. Chances are of engaging in the item within the steps asked for.
 It fails where items hardly ever repeat and come and go within weeks: then only topics are known.
 Shapes: B users asked, U users, I items, T topics, N candidates, C all candidates, P sources,
-D width of a vector, K slots.
+D width of a vector, K slots, M impressions.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from penchant.interest.counts import Integers
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.interactions import Interactions
-from penchant.interest.interest import Floats
+from penchant.interest.interest import Codes, Floats
 from penchant.interest.model import Model, Recipe
 from penchant.interest.task import Task, Window
 from penchant.recommend.assortment import Assortment
-from penchant.recommend.candidates import Asked, Candidates, Proposer, Source, gather
+from penchant.recommend.candidates import NONE, Asked, Proposer, Source, gather
 from penchant.recommend.content import Content
 from penchant.recommend.guide import guide_columns
 from penchant.recommend.neighbours import ItemNeighbours, UserNeighbours
 from penchant.recommend.newcomers import Newcomers
 from penchant.recommend.popular import Popular
-from penchant.recommend.ranker import FittedRanker, Lesson, Ranker
+from penchant.recommend.ranker import FittedRanker, Ranked, Ranker, lesson_of
 from penchant.recommend.recommendations import Recommendations
 from penchant.recommend.repeat import Repeat, baskets_of, habits_of
+from penchant.recommend.rerank import Shelf, Taste, rerank
+from penchant.recommend.rules import Rules
 from penchant.recommend.signals import Facts, Signals, facts_of, signals_of
+from penchant.recommend.spectral import spectral_vectors
 
+BY = "by_"  # start of the name of a source's score
+WIDTH, REACH = 32, 10  # of items' vectors, and events apart that make items alike
 SOURCES: dict[str, Source] = {
     "repeat": Repeat(),
     "items": ItemNeighbours(),
@@ -46,7 +53,7 @@ SOURCES: dict[str, Source] = {
 class Recommender:
     """Recipe. Costs the forecast and every source once for each look, and once more."""
 
-    sources: tuple[tuple[str, Source], ...] = tuple(SOURCES.items())
+    sources: tuple[tuple[str, Source], ...] = tuple(SOURCES.items())  # the first explains
     interest: Recipe | None = None  # what forecasts topics; None: nothing does
     steps: int = 4  # ahead, whose engagements are asked
     proposals: int = 60  # of each source for a user
@@ -59,20 +66,20 @@ class Recommender:
 
         Raises HistoryError where too little followed.
         """
-        task = Task(
-            windows=(Window(0, self.steps),), target=past.kinds_K, step=history.interest.step
-        )
+        window = Window(0, self.steps)
+        task = Task(windows=(window,), target=past.kinds_K, step=history.interest.step)
+        rng = np.random.default_rng(self.ranker.seed)
         lessons = []
-        for look in range(1, self.looks + 1):
-            cutoff = history.cutoff - look * self.steps
-            if cutoff <= self.steps:
-                break
-            known = history.until(cutoff)
-            before = past.until(moment(history, cutoff))
+        for cutoff in range(history.cutoff - self.steps, self.steps, -self.steps)[: self.looks]:
+            known = history.until(cutoff, panel=True)
+            start, end = (moment(history, step) for step in (cutoff, cutoff + self.steps))
+            before = past.where(past.time_N < start)
             now = self.learned(before, goods.known(before), known, task)
-            came = past.until(moment(history, cutoff + self.steps))
-            lessons.append(self.lesson(now, before, came, known, look))
-        ranker = self.ranker.fit(Lesson.join(lessons), past.shape[0])
+            came = past.where((past.time_N >= start) & (past.time_N < end))
+            code = np.unique(came.user_N.astype(np.int64) * past.shape[1] + came.item_N)
+            signals = now.signals(now.asked(before, known), known)
+            lessons.append(lesson_of(signals, code, self.ranker.missed_share, rng))
+        ranker = self.ranker.fit(lessons, past.shape[0])
         return replace(self.learned(past, goods, history, task), ranker=ranker)
 
     def learned(
@@ -86,40 +93,9 @@ class Recommender:
             facts_of(baskets, habits_of(baskets), goods, self.near),
             tuple(name for name, _ in self.sources),
             tuple(source.fit(past, goods) for _, source in self.sources),
+            unit_vectors(past),
             None if self.interest is None else self.interest.fit(history, task),
             None,
-        )
-
-    def lesson(
-        self,
-        fitted: "FittedRecommender",
-        before: Interactions,
-        came: Interactions,
-        known: History,
-        look: int,
-    ) -> Lesson:
-        """Candidates as of a moment, and which of them were hits."""
-        items = before.shape[1]
-        later = came.where(came.time_N >= moment(known, known.cutoff).timestamp())
-        code = np.unique(later.user_N.astype(np.int64) * items + later.item_N)
-        signals, _ = fitted.signals(fitted.asked(before, known), known)
-        hit_N = np.isin(signals.user_N.astype(np.int64) * items + signals.item_N, code)
-        users = before.shape[0]
-        size_U = np.bincount(code // items, minlength=users)
-        found_U = np.bincount(signals.user_N, hit_N, minlength=users)
-        part_U = (2 / np.maximum(size_U + found_U, 1)).astype(np.float32)
-        rng = np.random.default_rng((self.ranker.seed, look))
-        share = self.ranker.missed_share
-        kept_N = (size_U > 0)[signals.user_N] & (hit_N | (rng.random(len(hit_N)) < share))
-        told = signals.where(kept_N)
-        return Lesson(
-            told.user_N,
-            told.value_NF,
-            hit_N[kept_N],
-            np.where(hit_N[kept_N], 1, 1 / share).astype(np.float32),
-            part_U[told.user_N],
-            told.column("size"),
-            told.habit_N < 0,
         )
 
 
@@ -132,6 +108,7 @@ class FittedRecommender:
     facts: Facts
     sources_P: tuple[str, ...]
     proposers: tuple[Proposer, ...]
+    vector_ID: Floats  # of length 1, near where items are bought together
     interest: Model | None
     ranker: FittedRanker | None  # None only while it is being learned
 
@@ -142,42 +119,132 @@ class FittedRecommender:
         forecast = self.interest.predict(history)
         return Asked(past, *(_of(past, forecast, part) for part in ("volume_UTW", "chance_UTW")))
 
-    def signals(self, asked: Asked, history: History) -> tuple[Signals, Candidates]:
+    def signals(self, asked: Asked, history: History) -> Signals:
         """All that the ranker reads of each candidate."""
-        proposed = {
-            name: source.propose(asked, self.recipe.proposals)
-            for name, source in zip(self.sources_P, self.proposers, strict=True)
-        }
-        found = gather(proposed)
-        baskets = baskets_of(asked.past)
-        signals = signals_of(
-            baskets, habits_of(baskets), self.facts, (found.row_N, found.item_N)
+        found = gather(
+            {
+                name: source.propose(asked, self.recipe.proposals)
+                for name, source in zip(self.sources_P, self.proposers, strict=True)
+            }
         )
-        columns = {
-            f"by_{name}": score_N
-            for name, score_N in zip(found.sources_P, found.score_NP.T, strict=True)
-        }
+        baskets = baskets_of(asked.past)
+        pairs = (found.row_N, found.item_N)
+        signals = signals_of(baskets, habits_of(baskets), self.facts, pairs)
+        proposed = zip(found.sources_P, found.score_NP.T, strict=True)
+        columns = {f"{BY}{name}": score_N for name, score_N in proposed}
         window = Window(0, self.recipe.steps)
         promotion_T = history.calendar.promotion_TW(history.cutoff, (window,))[:, 0]
-        columns |= guide_columns(asked, self.goods, promotion_T, signals)
-        return signals.beside(columns), found
+        return signals.beside(columns | guide_columns(asked, self.goods, promotion_T, signals))
 
     def recommend(
-        self, past: Interactions, history: History, slots: int = 10
+        self,
+        past: Interactions,
+        history: History,
+        slots: int = 10,
+        rules: Rules | None = None,
+        shown: Interactions | None = None,
     ) -> Recommendations:
-        """The likeliest items of each user, whom the fit need not have seen."""
+        """Lists for users, whom the fit need not have seen.
+
+        `history` is theirs and ends where `past` does; `shown` are impressions of late.
+        """
         assert self.ranker is not None
         asked = self.asked(past, history)
-        signals, found = self.signals(asked, history)
-        score_N = self.ranker.score(signals.value_NF)
-        chance_N = self.ranker.chance(score_N, signals.column("size"), signals.habit_N < 0)
-        raise NotImplementedError(slots, chance_N, found)
+        ranked = self.ranker.rank(self.signals(asked, history))
+        signals = ranked.signals
+        shelf = shelf_of(ranked, shown)
+        interest_BT = asked.volume_BT
+        if interest_BT is None:
+            interest_BT = topic_counts(past, self.goods)
+        taste = Taste(self.vector_ID, _shares(interest_BT))
+        item_BK = rerank(shelf, self.goods, rules or Rules(), slots, taste)
+        row_N, slot_N = np.nonzero(item_BK != NONE)
+        code_N = signals.user_N.astype(np.int64) * past.shape[1] + signals.item_N
+        place_N = np.searchsorted(code_N, row_N * past.shape[1] + item_BK[row_N, slot_N])
+        source_N = self._sources(signals)[place_N]
+        topic_N = self.goods.topic_I[signals.item_N[place_N]]
+        interest_N = np.full(len(place_N), np.nan, dtype=np.float32)
+        if asked.chance_BT is not None:
+            told_N = topic_N >= 0
+            interest_N[told_N] = asked.chance_BT[row_N[told_N], topic_N[told_N]]
+        filled = (item_BK.shape, row_N, slot_N)
+        return Recommendations(
+            past,
+            self.goods,
+            self.sources_P,
+            item_BK,
+            _laid(*filled, ranked.chance_N[place_N], np.nan),
+            _laid(*filled, interest_N, np.nan),
+            _laid(*filled, source_N, NONE),
+            _laid(*filled, self._because(asked, signals, place_N, source_N), NONE),
+        )
+
+    def _sources(self, signals: Signals) -> Codes:
+        """The first source, in the recipe's order, that proposed each candidate."""
+        told_NP = [np.isfinite(signals.column(f"{BY}{name}")) for name in self.sources_P]
+        return np.stack(told_NP, axis=1).argmax(axis=1).astype(np.int32)
+
+    def _because(self, asked: Asked, signals: Signals, place_N: Integers, source_N: Codes) -> Codes:
+        """The user's own item behind each candidate, by the source that proposed it."""
+        because_N = np.full(len(place_N), NONE, dtype=np.int32)
+        for p, source in enumerate(self.proposers):
+            mine = np.flatnonzero(source_N == p)
+            if len(mine):
+                at = place_N[mine]
+                because_N[mine] = source.because(asked, signals.user_N[at], signals.item_N[at])
+        return because_N
 
 
-def moment(history: History, cutoff: int) -> datetime:
-    """When a step of a history begins."""
+def shelf_of(ranked: Ranked, shown: Interactions | None) -> Shelf:
+    """Candidates of each user side by side."""
+    signals = ranked.signals
+    users, items = signals.shape
+    start_B = np.searchsorted(signals.user_N, np.arange(users))
+    slot_N = np.arange(len(signals.user_N)) - start_B[signals.user_N]
+    filled = ((users, int(slot_N.max(initial=0)) + 1), signals.user_N, slot_N)
+    shown_BC = None
+    if shown is not None:
+        code_M = np.sort(shown.user_N.astype(np.int64) * items + shown.item_N)
+        code_N = signals.user_N.astype(np.int64) * items + signals.item_N
+        count_N = np.searchsorted(code_M, code_N, "right") - np.searchsorted(code_M, code_N)
+        shown_BC = _laid(*filled, count_N.astype(np.int32), 0)
+    return Shelf(
+        _laid(*filled, signals.item_N, NONE), _laid(*filled, ranked.score_N, 0.0), shown_BC
+    )
+
+
+def _laid(
+    shape: tuple[int, ...], row_N: npt.NDArray[Any], slot_N: Integers, value_N: Any, missing: float
+) -> Any:
+    """Values at their places, and `missing` everywhere else."""
+    laid = np.full(shape, missing, dtype=value_N.dtype)
+    laid[row_N, slot_N] = value_N
+    return laid
+
+
+def unit_vectors(past: Interactions) -> Floats:
+    """Vectors of items, `ID`, of length 1, by what is bought within a few events of each other."""
+    vector_ID = spectral_vectors(past, WIDTH, REACH, 1.0)
+    return vector_ID / np.maximum(np.linalg.norm(vector_ID, axis=1, keepdims=True), 1e-12)
+
+
+def topic_counts(past: Interactions, goods: Assortment) -> Floats:
+    """How often each user engaged in each topic."""
+    topic_N = goods.topic_I[past.item_N]
+    count_BT = np.zeros((past.shape[0], len(goods.topics_T)), dtype=np.float32)
+    np.add.at(count_BT, (past.user_N[topic_N >= 0], topic_N[topic_N >= 0]), 1)
+    return count_BT
+
+
+def _shares(volume_BT: Floats) -> Floats:
+    share_BT: Floats = volume_BT / np.maximum(volume_BT.sum(axis=1, keepdims=True), 1e-12)
+    return share_BT
+
+
+def moment(history: History, cutoff: int) -> int:
+    """When a step of a history begins, in seconds since 1970."""
     day = history.interest.step.start(history.interest.origin + cutoff)
-    return datetime.combine(day, time(), UTC)
+    return int(datetime.combine(day, time(), UTC).timestamp())
 
 
 def _of(past: Interactions, forecast: Forecast, part: str) -> Floats:
@@ -186,11 +253,3 @@ def _of(past: Interactions, forecast: Forecast, part: str) -> Floats:
     row_B = np.searchsorted(forecast.users_U, past.users_U).clip(max=len(value_UT) - 1)
     known_B = forecast.users_U[row_B] == past.users_U
     return np.where(known_B[:, None], value_UT[row_B], 0).astype(np.float32)
-
-
-def looks_back(history: History, steps: int, looks: int) -> Iterator[int]:
-    """Cutoffs whose following steps are known, the latest first."""
-    for look in range(1, looks + 1):
-        cutoff = history.cutoff - look * steps
-        if cutoff > steps:
-            yield cutoff

@@ -3,13 +3,14 @@
 A purchase fades with the baskets since. Cadence multiplies that: items due by their own mean gap
 come more often than those bought just before, by factors that everyone's latest baskets teach.
 It proposes nothing new.
-Shapes: U users, A baskets, I items, E baskets' items, H habits (one a user and past item),
+Shapes: U users, N interactions, A baskets, I items, E baskets' items, H habits (one a user and past item),
 R bands of how due a habit is.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from scipy.sparse import csr_array
 from penchant.interest.interactions import Interactions, Times
 from penchant.interest.interest import Codes, Floats
 from penchant.recommend.assortment import DAY, Assortment
-from penchant.recommend.candidates import Asked
+from penchant.recommend.candidates import Asked, nothing_own
 
 HALF_BASKETS = (2, 6, 16, 50)  # half-lives of a purchase
 HALF_DAYS = (10, 30, 90)
@@ -74,9 +75,7 @@ def baskets_of(past: Interactions, now: int | None = None) -> Baskets:
     basket_E, item_E = (part.astype(np.int32) for part in np.divmod(code_E, max(items, 1)))
     order_E = np.argsort(user_A[basket_E].astype(np.int64) * items + item_E, kind="stable")
     size_A = np.bincount(basket_E, minlength=len(user_A)).astype(np.int32)
-    return Baskets(
-        past, now_U, user_A, back_A, time_A, size_A, basket_E[order_E], item_E[order_E]
-    )
+    return Baskets(past, now_U, user_A, back_A, time_A, size_A, basket_E[order_E], item_E[order_E])
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def habits_of(baskets: Baskets) -> Habits:
     user_E, item_E = baskets.user_E, baskets.item_E
     code_E = user_E.astype(np.int64) * baskets.past.shape[1] + item_E
     start_H = np.flatnonzero(np.diff(code_E, prepend=-1))
-    end_H = np.append(start_H[1:], len(code_E)) - 1
+    end_H = np.append(start_H[1:], len(code_E))[: len(start_H)] - 1
     user_H = user_E[start_H]
     back_E = baskets.back_A[baskets.basket_E].astype(np.float32)
     age_E = ((baskets.now_U[user_E] - baskets.time_A[baskets.basket_E]) / DAY).astype(np.float32)
@@ -128,7 +127,7 @@ def _faded(
     age_E: Floats,
     start_H: npt.NDArray[np.int64],
     user_H: Codes,
-) -> dict[str, Floats]:
+) -> dict[str, npt.NDArray[Any]]:
     """Counts in which purchases fade, by baskets as shares of all the user's baskets.
 
     `weight` counts a purchase as its share of its basket: what small baskets are made of.
@@ -153,7 +152,7 @@ def _cadence(
     age_E: Floats,
     start_H: npt.NDArray[np.int64],
     end_H: npt.NDArray[np.int64],
-) -> dict[str, Floats]:
+) -> dict[str, npt.NDArray[Any]]:
     """Mean gaps between purchases, how regular they are, and how due the next one is.
 
     NaN for what was bought once. `usual_H` is the days until the user's next basket, as a rule.
@@ -174,7 +173,7 @@ def _cadence(
     }
 
 
-def _summed(value_E: Floats, start_H: npt.NDArray[np.int64]) -> Floats:
+def _summed(value_E: npt.NDArray[Any], start_H: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     return np.add.reduceat(value_E, start_H) if len(start_H) else value_E[:0]
 
 
@@ -195,7 +194,8 @@ class Repeat:
         score_H, band_H = habits.columns[FADED], band_of(habits)
         bands = len(DUE_BANDS) + 2
         hits_U, score_U = (
-            np.bincount(habits.user_H, part_H, minlength=past.shape[0]) for part_H in (hit_H, score_H)
+            np.bincount(habits.user_H, part_H, minlength=past.shape[0])
+            for part_H in (hit_H, score_H)
         )
         expected_H = score_H * (hits_U / np.maximum(score_U, 1e-9))[habits.user_H]
         expected_R = np.bincount(band_H, expected_H, minlength=bands)
@@ -217,6 +217,10 @@ class FittedRepeat:
         best = np.flatnonzero(rank_within(habits.user_H, score_H) < most)
         place = (habits.user_H[best], habits.item_H[best])
         return csr_array((score_H[best], place), shape=habits.shape)
+
+    def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
+        """No item of the user's own."""
+        return nothing_own(row_N)
 
 
 def rank_within(user_H: Codes, score_H: Floats) -> npt.NDArray[np.int64]:

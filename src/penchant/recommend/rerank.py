@@ -30,7 +30,7 @@ class Shelf:
     """Candidates of some users in any order; -1 where a user has fewer."""
 
     item_BC: Codes
-    chance_BC: Floats
+    likely_BC: Floats  # at least 0, on any scale
     shown_BC: Codes | None = None  # impressions of late
 
 
@@ -81,8 +81,8 @@ Worth = Callable[[Places | None], Doubles]  # of each candidate, once those befo
 
 def by_chance(shelf: Shelf, goods: Assortment, taste: Taste, trade: float) -> Worth:
     """Likelihood alone."""
-    chance_BC = shelf.chance_BC.astype(np.float64)
-    return lambda last_B: chance_BC
+    likely_BC = shelf.likely_BC.astype(np.float64)
+    return lambda last_B: likely_BC
 
 
 def by_mmr(shelf: Shelf, goods: Assortment, taste: Taste, trade: float) -> Worth:
@@ -152,5 +152,5 @@ WORTHS: dict[str, Callable[[Shelf, Assortment, Taste, float], Worth]] = {
 
 def _relative(shelf: Shelf) -> Doubles:
     """Likelihoods over each user's largest."""
-    most_B1 = shelf.chance_BC.max(axis=1, keepdims=True)
-    return shelf.chance_BC.astype(np.float64) / np.maximum(most_B1, TINY)
+    most_B1 = shelf.likely_BC.max(axis=1, keepdims=True)
+    return shelf.likely_BC.astype(np.float64) / np.maximum(most_B1, TINY)

@@ -21,12 +21,12 @@ from torch.nn import functional
 
 from penchant.errors import HistoryError
 from penchant.interest.interactions import Interactions
-from penchant.interest.interest import Floats, Names
+from penchant.interest.interest import Codes, Floats, Names
 from penchant.models.network import Tensors
 from penchant.models.training import Training, seeded, train
 from penchant.recommend.assortment import Assortment
 from penchant.recommend.attention import Reader, Shape
-from penchant.recommend.candidates import Asked, strongest
+from penchant.recommend.candidates import NONE, Asked, strongest
 from penchant.recommend.excerpts import (
     BLOCK,
     Excerpts,
@@ -76,7 +76,8 @@ class Sequence:
             return loss_of_last(tried, past, held_N, self.length)
 
         told = found if held_N.any() else None
-        train(net, loss, lesson.batches, lesson.size, told, training)
+        about = (repr(self), past)
+        train(net, loss, lesson.batches, lesson.size, told, training, about)
         return FittedSequence(past.items_I, self, Tensors.of(net))
 
     def lesson(self, past: Interactions, held_N: Flags) -> Lesson:
@@ -153,6 +154,13 @@ class FittedSequence:
             chance_BI[np.diff(past.start_U) == 0] = 0
             blocks.append(strongest(chance_BI, most))
         return csr_array(vstack(blocks))
+
+    def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
+        """What the user did last."""
+        last_B = asked.past.start_U[1:] - 1
+        some_B = np.diff(asked.past.start_U) > 0
+        own_B = np.where(some_B, asked.past.item_N[last_B], NONE).astype(np.int32)
+        return own_B[row_N]
 
     def network(self) -> Reader:
         """The network, ready to be asked."""

@@ -2,25 +2,29 @@
 
 The customer's own habits (`repeat`), what others do with the item, what sold lately at the
 customer's moment, the item's topic, and what near customers buy (`neighbours`).
-Shapes: B users asked, A baskets, I items, T topics, H habits, E baskets' items, N candidates,
+Shapes: B users asked, U users, A baskets, I items, T topics, H habits, E baskets' items, N candidates,
 F signals.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
+from penchant.interest.counts import Flags
 from penchant.interest.interest import Codes, Floats
 from penchant.recommend.assortment import DAY, Assortment
 from penchant.recommend.neighbours import BLOCK, FittedUserNeighbours, UserNeighbours
-from penchant.recommend.repeat import Baskets, Habits, habits_of, rank_within
+from penchant.recommend.repeat import Baskets, Habits, rank_within
 
+Columns = dict[str, npt.NDArray[Any]]  # by name, of N
 RANKED_BY = "faded_16"  # the column by which habits become candidates
 LATELY = (7, 14, 28, 56)  # days before a customer's moment, in which an item sold
 USUAL_AGAIN, USUAL_GAP, USUAL_WEIGHT = 0.25, 15.0, 0.1  # of items that nobody bought yet
 LEAN = 2.0  # customers at the usual, added to each item's
+NONE = -1  # row of a habit that there is none of
 NEVER = 1000  # baskets since a topic that was never bought
 SMALL = 3  # items in a small basket
 POPULAR = 0.3  # weight of popularity beside near customers, in choosing what is new
@@ -93,6 +97,7 @@ def facts_of(baskets: Baskets, habits: Habits, goods: Assortment, near: UserNeig
 class Signals:
     """Candidates, sorted by user and item, and what is known of each."""
 
+    shape: tuple[int, int]  # users and items
     user_N: Codes
     item_N: Codes
     habit_N: npt.NDArray[np.int64]  # row of the habit; -1: new to the user
@@ -105,75 +110,87 @@ class Signals:
 
     def where(self, kept_N: npt.NDArray[np.bool_]) -> "Signals":
         """Some of the candidates."""
-        return Signals(
-            self.user_N[kept_N],
-            self.item_N[kept_N],
-            self.habit_N[kept_N],
-            self.value_NF[kept_N],
-            self.names_F,
+        return replace(
+            self,
+            user_N=self.user_N[kept_N],
+            item_N=self.item_N[kept_N],
+            habit_N=self.habit_N[kept_N],
+            value_NF=self.value_NF[kept_N],
         )
 
+    @property
+    def new_N(self) -> Flags:
+        """Whether the item is new to the user."""
+        return self.habit_N == NONE
 
-def signals_of(
-    baskets: Baskets, habits: Habits, facts: Facts, repeats: int, explored: int
-) -> Signals:
-    """Choose candidates of both sorts for each user, and gather what is known of them."""
+    def beside(self, columns: Columns) -> "Signals":
+        """The same candidates, and more of what is known of each."""
+        value_NF = np.concatenate([self.value_NF, _matrix(columns)], axis=1)
+        return replace(self, value_NF=value_NF, names_F=(*self.names_F, *columns))
+
+
+Pairs = tuple[Codes, Codes]  # users and items of candidates, sorted
+
+
+def chosen(baskets: Baskets, habits: Habits, facts: Facts, repeats: int, explored: int) -> Pairs:
+    """Each user's strongest habits, and what near users buy that is new to them."""
     items = baskets.past.shape[1]
     kept_H = np.flatnonzero(rank_within(habits.user_H, habits.columns[RANKED_BY]) < repeats)
-    near_BU = facts.crowd.near(baskets)
-    user_H, item_H = habits.user_H[kept_H], habits.item_H[kept_H]
-    near_H, new_N, new_item_N, new_near_N = _near(
-        near_BU, habits, facts, (user_H, item_H), explored
-    )
-    user_N, item_N = np.append(user_H, new_N), np.append(item_H, new_item_N)
+    popular_I = POPULAR * facts.bought_I / max(float(facts.bought_I.sum()), 1.0)
+    own_BI = habits.matrix("times")
+    most = min(explored, items)
+    user, item = [habits.user_H[kept_H]], [habits.item_H[kept_H]]
+    for at, near_BI in _near(baskets, facts):
+        choice_BI = near_BI + popular_I
+        choice_BI[own_BI[at : at + BLOCK].nonzero()] = 0
+        best = np.argpartition(-choice_BI, most - 1, axis=1)[:, :most]
+        row, column = np.nonzero(np.take_along_axis(choice_BI, best, axis=1) > 0)
+        user.append((row + at).astype(np.int32))
+        item.append(best[row, column].astype(np.int32))
+    user_N, item_N = np.concatenate(user), np.concatenate(item)
     order_N = np.argsort(user_N.astype(np.int64) * items + item_N, kind="stable")
-    user_N, item_N = user_N[order_N], item_N[order_N]
-    habit_N = np.append(kept_H, np.full(len(new_N), -1))[order_N]
+    return user_N[order_N], item_N[order_N]
+
+
+def signals_of(baskets: Baskets, habits: Habits, facts: Facts, pairs: Pairs) -> Signals:
+    """Gather what is known of candidates."""
+    user_N, item_N = pairs
+    items = baskets.past.shape[1]
+    code_H = habits.user_H.astype(np.int64) * items + habits.item_H
+    code_N = user_N.astype(np.int64) * items + item_N
+    place_N = np.searchsorted(code_H, code_N).clip(max=max(0, len(code_H) - 1))
+    own_N = code_H[place_N] == code_N if len(code_H) else np.zeros(len(code_N), dtype=np.bool_)
+    habit_N = np.where(own_N, place_N, NONE)
     columns = {
-        name: np.where(habit_N >= 0, column[habit_N], np.nan) if len(column) else np.nan * user_N
+        name: np.where(own_N, column[place_N], np.nan) if len(column) else np.nan * user_N
         for name, column in habits.columns.items()
     }
-    columns["near"] = np.append(near_H, new_near_N)[order_N]
+    columns["near"] = np.zeros(len(user_N), dtype=np.float32)
+    for at, near_BI in _near(baskets, facts):
+        here = slice(*np.searchsorted(user_N, (at, at + len(near_BI))))
+        columns["near"][here] = near_BI[user_N[here] - at, item_N[here]]
     columns |= {name: column[user_N] for name, column in _user_columns(baskets, habits).items()}
     columns |= _item_columns(facts, baskets, user_N, item_N)
     columns["due_by_item"] = columns["baskets_since"] / columns["gap_of_item"]
     columns |= _topic_columns(baskets, facts, user_N, item_N)
-    own_N = np.nan_to_num(columns[RANKED_BY] * baskets.count_U[user_N])
-    columns["share_of_topic"] = own_N / (columns["topic_faded"] + 0.05)
-    value_NF = np.stack([column.astype(np.float32) for column in columns.values()], axis=1)
-    return Signals(user_N, item_N, habit_N, value_NF, tuple(columns))
+    faded_N = np.nan_to_num(columns[RANKED_BY] * baskets.count_U[user_N])
+    columns["share_of_topic"] = faded_N / (columns["topic_faded"] + 0.05)
+    return Signals(baskets.past.shape, user_N, item_N, habit_N, _matrix(columns), tuple(columns))
 
 
-def _near(
-    near_BU: csr_array,
-    habits: Habits,
-    facts: Facts,
-    habit_HH: tuple[Codes, Codes],
-    explored: int,
-) -> tuple[Floats, Codes, Codes, Floats]:
-    """What near customers buy: of the habits asked for, and the best that is new to each user."""
-    user_H, item_H = habit_HH
-    popular_I = POPULAR * facts.bought_I / max(float(facts.bought_I.sum()), 1.0)
-    near_H = np.zeros(len(user_H), dtype=np.float32)
-    own_BI = habits.matrix("times")
-    explored = min(explored, len(popular_I))
-    user, item, near = [], [], []
+def _matrix(columns: Columns) -> Floats:
+    return np.stack([column.astype(np.float32) for column in columns.values()], axis=1)
+
+
+def _near(baskets: Baskets, facts: Facts) -> Iterator[tuple[int, Floats]]:
+    """What near users buy, in blocks of users, each with its first row."""
+    near_BU = facts.crowd.near(baskets)
     for at in range(0, near_BU.shape[0], BLOCK):
-        near_BI = (near_BU[at : at + BLOCK] @ facts.crowd.share_UI).toarray().astype(np.float32)
-        here = slice(*np.searchsorted(user_H, (at, at + len(near_BI))))
-        near_H[here] = near_BI[user_H[here] - at, item_H[here]]
-        choice_BI = near_BI + popular_I
-        choice_BI[own_BI[at : at + BLOCK].nonzero()] = 0
-        best = np.argpartition(-choice_BI, explored - 1, axis=1)[:, :explored]
-        row, column = np.nonzero(np.take_along_axis(choice_BI, best, axis=1) > 0)
-        user.append(row + at)
-        item.append(best[row, column])
-        near.append(near_BI[row, item[-1]])
-    user_N, item_N, near_N = (np.concatenate(parts) for parts in (user, item, near))
-    return near_H, user_N.astype(np.int32), item_N.astype(np.int32), near_N
+        near_BI = (near_BU[at : at + BLOCK] @ facts.crowd.share_UI).toarray()
+        yield at, near_BI.astype(np.float32)
 
 
-def _user_columns(baskets: Baskets, habits: Habits) -> dict[str, Floats]:
+def _user_columns(baskets: Baskets, habits: Habits) -> Columns:
     users = len(baskets.now_U)
     count_U = np.maximum(baskets.count_U, 1)
     bought_U = np.bincount(baskets.user_A, baskets.size_A, minlength=users)
@@ -187,18 +204,14 @@ def _user_columns(baskets: Baskets, habits: Habits) -> dict[str, Floats]:
         "days_between": baskets.gap_U,
         "days_since_basket": (baskets.now_U - time_U) / DAY,
         "size": bought_U / count_U,
-        "size_latest": np.bincount(
-            baskets.user_A[latest], baskets.size_A[latest], minlength=users
-        ),
+        "size_latest": np.bincount(baskets.user_A[latest], baskets.size_A[latest], minlength=users),
         "small": small_U / count_U,
         "distinct": distinct_U,
         "repeated": 1 - distinct_U / np.maximum(bought_U, 1),
     }
 
 
-def _item_columns(
-    facts: Facts, baskets: Baskets, user_N: Codes, item_N: Codes
-) -> dict[str, Floats]:
+def _item_columns(facts: Facts, baskets: Baskets, user_N: Codes, item_N: Codes) -> Columns:
     columns = {
         "buyers": facts.buyers_I[item_N],
         "bought": facts.bought_I[item_N],
@@ -213,9 +226,7 @@ def _item_columns(
     return columns
 
 
-def _topic_columns(
-    baskets: Baskets, facts: Facts, user_N: Codes, item_N: Codes
-) -> dict[str, Floats]:
+def _topic_columns(baskets: Baskets, facts: Facts, user_N: Codes, item_N: Codes) -> Columns:
     """How much, and how lately, a user bought of the item's topic; unknown without one."""
     topics = int(facts.topic_I.max(initial=0)) + 1
     users = len(baskets.now_U)
