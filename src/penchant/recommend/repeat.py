@@ -3,8 +3,8 @@
 A purchase fades with the baskets since. Cadence multiplies that: items due by their own mean gap
 come more often than those bought just before, by factors that everyone's latest baskets teach.
 It proposes nothing new.
-Shapes: U users, N interactions, A baskets, I items, E baskets' items, H habits (one a user and past item),
-R bands of how due a habit is.
+Shapes: U users, N interactions, A baskets, I items, E baskets' items, H habits (one a user and past
+item), R bands of how due a habit is.
 """
 
 from collections.abc import Mapping

@@ -2,8 +2,8 @@
 
 The customer's own habits (`repeat`), what others do with the item, what sold lately at the
 customer's moment, the item's topic, and what near customers buy (`neighbours`).
-Shapes: B users asked, U users, A baskets, I items, T topics, H habits, E baskets' items, N candidates,
-F signals.
+Shapes: B users asked, U users, A baskets, I items, T topics, H habits, E baskets' items,
+N candidates, F signals.
 """
 
 from collections.abc import Iterator
