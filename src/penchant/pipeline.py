@@ -83,12 +83,12 @@ def _store_history(store: Store, step: Step, topics: Topics) -> History:
     return history
 
 
-def workspace_history(workspace: Workspace, topics: Topics | None = None) -> History:
-    """Build the history of a workspace's store."""
-    asked = workspace.settings
-    history = store_history(
-        workspace.store(), step=asked.forecast.step, choice=asked.topics, topics=topics
-    )
+def workspace_history(
+    workspace: Workspace, topics: Topics | None = None, store: Store | None = None
+) -> History:
+    """Build the history of a workspace's store, or of another with the same settings."""
+    asked, store = workspace.settings, store or workspace.store()
+    history = store_history(store, step=asked.forecast.step, choice=asked.topics, topics=topics)
     kinds, target = history.interest.kinds_K, asked.forecast.target
     if not set(target) & set(kinds):
         raise HistoryError(

@@ -23,6 +23,7 @@ from penchant.data.step import Step
 from penchant.errors import PenchantError, SettingsError, suggest
 from penchant.interest.model import Recipe
 from penchant.interest.task import Window
+from penchant.recommend.rules import Rules
 
 FILE = "penchant.toml"
 WANTED = {
@@ -121,6 +122,24 @@ class TuningSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecommendSettings:
+    """What customers are shown."""
+
+    slots: int = 10  # items of a list
+    steps: int = 4  # ahead, whose engagements chances are of
+    interest: str = "gamma_poisson"  # the model that forecasts topics; empty: none does
+    segment: str = ""  # attribute of people by which newcomers differ; empty: all are alike
+    rules: Rules = field(default_factory=Rules)
+
+    def __post_init__(self) -> None:
+        if self.slots < 1 or self.steps < 1:
+            raise SettingsError(
+                f"Under [recommend] in {FILE}, `slots` and `steps` are at least 1; "
+                f"found {self.slots} and {self.steps}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything `penchant.toml` may say."""
 
@@ -133,6 +152,7 @@ class Settings:
     forecast: ForecastSettings = field(default_factory=ForecastSettings)
     backtest: BacktestSettings = field(default_factory=BacktestSettings)
     tuning: TuningSettings = field(default_factory=TuningSettings)
+    recommend: RecommendSettings = field(default_factory=RecommendSettings)
     recipes: Keys[str, Keys[str, Any]] = field(default_factory=dict)  # read by `read_recipe`
 
 

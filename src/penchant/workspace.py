@@ -42,6 +42,16 @@ class Workspace:
         return self.folder / "forecast.parquet"
 
     @property
+    def recommender_folder(self) -> Path:
+        """The fitted recommender."""
+        return self.folder / "recommender"
+
+    @property
+    def recommendation_path(self) -> Path:
+        """The last lists of everyone."""
+        return self.folder / "recommendations.parquet"
+
+    @property
     def report_path(self) -> Path:
         """The last report."""
         return self.folder / "report.html"

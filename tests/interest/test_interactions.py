@@ -79,6 +79,13 @@ def test_items_are_numbered_as_elsewhere_and_strange_ones_left_out():
     assert found.shape == (2, 4)
 
 
+def test_of_users_who_may_have_done_nothing():
+    found = built("purchase").of(np.array(["bo", "cy", "al"]))
+    assert found.users_U.tolist() == ["bo", "cy", "al"]
+    assert found.start_U.tolist() == [0, 3, 3, 6]
+    assert items(found) == ["eggs", "bread", "milk", "tea", "milk", "tea"]
+
+
 def test_no_event_with_an_item_is_refused():
     with pytest.raises(HistoryError, match="refund names an item"):
         built("refund")

@@ -89,10 +89,9 @@ def test_content_proposes_new_items_alone():
 
 
 def test_newcomers_get_what_their_segment_bought_first():
-    people = pa.table({"user": ["ann", "bob", "dan"], "age": ["old", "young", "old"]})
-    recipe = Newcomers(people=people, attribute="age", strength=0.1)
-    asked = Asked(replace(PAST.only(np.array([2])), users_U=np.array(["dan"])))
-    dan = recipe.fit(PAST, GOODS).propose(asked, 1).toarray()[0]
+    past = replace(PAST, segment_U=np.array(["old", "young", ""]))
+    dan = replace(past.only(np.array([2])), users_U=np.array(["dan"]), segment_U=np.array(["old"]))
+    dan = Newcomers(strength=0.1).fit(past, GOODS).propose(Asked(dan), 1).toarray()[0]
     assert np.flatnonzero(dan).tolist() == [0]
 
 

@@ -13,6 +13,7 @@ from penchant.cli.machine import demo, doctor
 from penchant.cli.models import backtest, fit, forecast, report
 from penchant.cli.movement import migrate
 from penchant.cli.quarantine import quarantine
+from penchant.cli.recommendation import recommend
 from penchant.cli.rhythm import rhythm
 from penchant.cli.series import NEGATIVE_NUMBERS, series
 from penchant.cli.tuning import tune
@@ -28,6 +29,7 @@ VERBS = (
     backtest,
     tune,
     forecast,
+    recommend,
     rhythm,
     migrate,
     report,

@@ -27,7 +27,6 @@ from penchant import columns as c
 from penchant.data.step import Step
 from penchant.errors import ArtefactError, RecipeError, suggest
 from penchant.interest.interest import Names
-from penchant.interest.model import Model
 from penchant.interest.task import Task, Window
 from penchant.interest.topics import Topics
 
@@ -108,7 +107,7 @@ def _type_of(name: str, *types: Types) -> type:
     raise RecipeError(f"There is no '{name}'. {suggest(name, names)}")
 
 
-def save_model(model: Model, topics: Topics, folder: Path) -> None:
+def save_model(model: object, topics: Topics, folder: Path) -> None:
     """Write a model and its topics to a folder, complete or not at all.
 
     A folder that holds an artefact already is replaced.
@@ -137,7 +136,7 @@ def write_artefact(files: Mapping[str, bytes], folder: Path) -> None:
         partial.replace(folder / name)
 
 
-def load_model(folder: Path, *types: Types) -> tuple[Model, Topics]:
+def load_model(folder: Path, *types: Types) -> tuple[Any, Topics]:
     """Read a model and its topics, checking every hash."""
     files = read_artefact(folder, FILES)
     arrays: Arrays = load(files["arrays.safetensors"])

@@ -36,6 +36,7 @@ class Interactions:
     basket_N: Codes  # rises by one from each basket to the next, across users
     quantity_N: Floats
     money_N: Floats  # paid for all of them; NaN where unknown
+    segment_U: Names | None = None  # what kind of customer each is; empty where unknown
 
     def __post_init__(self) -> None:
         parts = (self.item_N, self.kind_N, self.time_N, self.basket_N, self.quantity_N)
@@ -80,7 +81,21 @@ class Interactions:
         new_N = np.repeat(np.arange(len(row_U), dtype=np.int32), size_B)
         within_N = np.arange(size_B.sum()) - np.repeat(np.cumsum(size_B) - size_B, size_B)
         take_N = np.repeat(self.start_U[row_U], size_B) + within_N
-        return replace(self._taken(take_N, new_N), users_U=self.users_U[row_U])
+        segment_B = None if self.segment_U is None else self.segment_U[row_U]
+        kept = self._taken(take_N, new_N)
+        return replace(kept, users_U=self.users_U[row_U], segment_U=segment_B)
+
+    def of(self, users_U: Names) -> "Interactions":
+        """Those of some users, in that order; a user who isn't known has none."""
+        row_U = np.searchsorted(self.users_U, users_U).clip(max=len(self.users_U) - 1)
+        known = np.flatnonzero(self.users_U[row_U] == users_U)
+        mine = self.only(row_U[known])
+        segment_U = None
+        if mine.segment_U is not None:
+            segment_U = np.full(len(users_U), "", dtype=mine.segment_U.dtype)
+            segment_U[known] = mine.segment_U
+        user_N = known[mine.user_N].astype(np.int32)
+        return replace(mine, users_U=users_U, user_N=user_N, segment_U=segment_U)
 
     def among(self, items_I: Names) -> "Interactions":
         """The same, its items numbered as in `items_I` (sorted); those not in it are left out."""

@@ -9,12 +9,13 @@ from penchant.extras import needed
 class Families(Mapping[str, Any]):
     """Classes by name, each imported when it is first asked for: some need PyTorch."""
 
-    def __init__(self, places: Mapping[str, str]) -> None:
+    def __init__(self, places: Mapping[str, str], package: str = "penchant.models") -> None:
         self._places = places  # name -> module.Class
+        self._package = package
 
     def __getitem__(self, name: str) -> Any:
         module, kind = self._places[name].split(".")
-        return getattr(needed(f"penchant.models.{module}", name), kind)
+        return getattr(needed(f"{self._package}.{module}", name), kind)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)

@@ -1,1 +1,29 @@
 """From interests to items: candidates, their blend, and the lists that rules allow."""
+
+from penchant.models import Families
+
+_PARTS = (
+    "assortment.Assortment",
+    "basket.FittedNextBasket",
+    "basket.NextBasket",
+    "content.Content",
+    "content.FittedContent",
+    "neighbours.FittedItemNeighbours",
+    "neighbours.FittedUserNeighbours",
+    "neighbours.ItemNeighbours",
+    "neighbours.UserNeighbours",
+    "newcomers.FittedNewcomers",
+    "newcomers.Newcomers",
+    "popular.FittedPopular",
+    "popular.Popular",
+    "ranker.FittedRanker",
+    "ranker.Ranker",
+    "recommender.FittedRecommender",
+    "recommender.Recommender",
+    "repeat.FittedRepeat",
+    "repeat.Repeat",
+    "sequence.FittedSequence",
+    "sequence.Sequence",
+    "signals.Facts",
+)  # what recommenders are made of, for loading
+TYPES = Families({place.split(".")[1]: place for place in _PARTS}, "penchant.recommend")

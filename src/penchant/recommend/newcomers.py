@@ -1,31 +1,26 @@
 """For customers of whom little is known: what others like them bought first.
 
-A segment is one value of a known attribute of customers; segments with few newcomers lean on all.
+Segments, where customers have them, that few newcomers are in lean on all newcomers.
 Shapes: B users asked, U users, G segments, I items, N interactions, A baskets.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
-from penchant import columns as c
 from penchant.interest.interactions import Interactions
 from penchant.interest.interest import Codes, Floats, Names
 from penchant.recommend.assortment import Assortment
 from penchant.recommend.candidates import Asked, nothing_own, strongest
 
-UNKNOWN = ""  # segment of customers who aren't known, or whose value isn't
+UNKNOWN = ""  # segment of customers who aren't known
 
 
 @dataclass(frozen=True, kw_only=True)
 class Newcomers:
     """Recipe. Costs one pass over the interactions."""
 
-    people: pa.Table | None = None  # user, and what is known of them
-    attribute: str = ""  # that segments are told by; none: all are alike
     baskets: int = 3  # the first of each customer, that count; and up to which they are new
     strength: float = 200.0  # purchases of all newcomers that a segment is taken to have more
 
@@ -33,8 +28,7 @@ class Newcomers:
         """Count what newcomers of each segment bought."""
         first_U = past.basket_N[np.minimum(past.start_U[:-1], max(0, len(past.basket_N) - 1))]
         early_N = past.basket_N - first_U[past.user_N] < self.baskets
-        segment_U = segments_of(past.users_U, self.people, self.attribute)
-        segments_G, code_U = np.unique(np.append(segment_U, UNKNOWN), return_inverse=True)
+        segments_G, code_U = np.unique(np.append(segments_of(past), UNKNOWN), return_inverse=True)
         cell_N = code_U[past.user_N[early_N]] * len(past.items_I) + past.item_N[early_N]
         size = len(segments_G) * len(past.items_I)
         count_GI = np.bincount(cell_N, minlength=size).reshape(len(segments_G), -1)
@@ -55,11 +49,10 @@ class FittedNewcomers:
 
     def propose(self, asked: Asked, most: int) -> csr_array:
         """The segment's shares, for users with few baskets; nothing for others."""
-        past = asked.past
-        segment_B = segments_of(past.users_U, self.recipe.people, self.recipe.attribute)
+        segment_B = segments_of(asked.past)
         known_B = np.where(np.isin(segment_B, self.segments_G), segment_B, UNKNOWN)
         row_B = np.searchsorted(self.segments_G, known_B)
-        new_B = baskets_of(past) <= self.recipe.baskets
+        new_B = baskets_of(asked.past) <= self.recipe.baskets
         return csr_array(strongest(self.share_GI, most)[row_B] * new_B[:, None])
 
     def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
@@ -67,13 +60,11 @@ class FittedNewcomers:
         return nothing_own(row_N)
 
 
-def segments_of(users_U: Names, people: pa.Table | None, attribute: str) -> Names:
-    """The value of an attribute of each user, as text."""
-    if people is None or not attribute:
-        return np.full(len(users_U), UNKNOWN, dtype=np.str_)
-    row = pc.index_in(pa.array(users_U), people[c.USER])
-    value = people[attribute].cast(pa.string()).take(row)
-    return np.array(pc.fill_null(value, UNKNOWN).to_pylist(), dtype=np.str_)
+def segments_of(past: Interactions) -> Names:
+    """The segment of each user."""
+    if past.segment_U is None:
+        return np.full(len(past.users_U), UNKNOWN, dtype=np.str_)
+    return past.segment_U
 
 
 def baskets_of(past: Interactions) -> Codes:

@@ -15,7 +15,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from penchant import columns as c
+from penchant.errors import RecipeError, suggest
 from penchant.interest.counts import Integers
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
@@ -58,6 +62,7 @@ class Recommender:
     steps: int = 4  # ahead, whose engagements are asked
     proposals: int = 60  # of each source for a user
     looks: int = 2  # earlier moments to learn from
+    segment: str = ""  # attribute of people by which newcomers differ; none: all are alike
     near: UserNeighbours = field(default_factory=UserNeighbours)
     ranker: Ranker = field(default_factory=Ranker)
 
@@ -66,6 +71,7 @@ class Recommender:
 
         Raises HistoryError where too little followed.
         """
+        past = self.told(past, history)
         window = Window(0, self.steps)
         task = Task(windows=(window,), target=past.kinds_K, step=history.interest.step)
         rng = np.random.default_rng(self.ranker.seed)
@@ -81,6 +87,19 @@ class Recommender:
             lessons.append(lesson_of(signals, code, self.ranker.missed_share, rng))
         ranker = self.ranker.fit(lessons, past.shape[0])
         return replace(self.learned(past, goods, history, task), ranker=ranker)
+
+    def told(self, past: Interactions, history: History) -> Interactions:
+        """The same, with the segment of each user."""
+        people = history.people
+        if not self.segment or people is None:
+            return past
+        if self.segment not in people.column_names:
+            raise RecipeError(
+                f"Customers have no '{self.segment}'. {suggest(self.segment, people.column_names)}"
+            )
+        row = pc.index_in(pa.array(past.users_U), people[c.USER])
+        value = pc.fill_null(people[self.segment].cast(pa.string()).take(row), "")
+        return replace(past, segment_U=np.array(value.to_pylist(), dtype=np.str_))
 
     def learned(
         self, past: Interactions, goods: Assortment, history: History, task: Task
@@ -149,6 +168,7 @@ class FittedRecommender:
         `history` is theirs and ends where `past` does; `shown` are impressions of late.
         """
         assert self.ranker is not None
+        past = self.recipe.told(past, history)
         asked = self.asked(past, history)
         ranked = self.ranker.rank(self.signals(asked, history))
         signals = ranked.signals
