@@ -1,6 +1,6 @@
 """Recommendations of a workspace: a recommender fitted once, lists for whoever is asked for.
 
-Shapes: U users.
+Shapes: U users, I items.
 """
 
 import os

@@ -106,6 +106,10 @@ def test_staples_come_first_and_chances_come_true(shop, lists):
     assert hit_BK.mean() == pytest.approx(lists.chance_BK.mean(), abs=0.08)
 
 
+def test_the_likelier_comes_first(lists):
+    assert (np.diff(lists.chance_BK, axis=1) <= 0).all()
+
+
 def test_each_says_why(lists):
     rows = lists.to_table().to_pylist()
     assert lists.to_table().schema == RECOMMENDATION_SCHEMA

@@ -27,8 +27,8 @@ def recommend(
 ) -> None:
     """Recommend items to every customer, with chance and reason; write Parquet, show a few lists.
 
-    The first time, or with --refit, a recommender is fitted and kept. The rules of lists are under
-    \\[recommend] in the settings. With --events only the customers named are answered.
+    The first time, or with --refit, a recommender is fitted and kept. What a list must keep to
+    stands under `recommend` in the settings. With --events only the customers named are answered.
     """
     from penchant.recommendation import fit_recommender, open_counter
     from penchant.workspace import Workspace

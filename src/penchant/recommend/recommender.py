@@ -229,7 +229,7 @@ def shelf_of(ranked: Ranked, shown: Interactions | None) -> Shelf:
         count_N = np.searchsorted(code_M, code_N, "right") - np.searchsorted(code_M, code_N)
         shown_BC = _laid(*filled, count_N.astype(np.int32), 0)
     return Shelf(
-        _laid(*filled, signals.item_N, NONE), _laid(*filled, ranked.score_N, 0.0), shown_BC
+        _laid(*filled, signals.item_N, NONE), _laid(*filled, ranked.chance_N, 0.0), shown_BC
     )
 
 
