@@ -2,6 +2,7 @@
 
     python benchmarks/nextitem.py            the whole benchmark; writes benchmarks/results
     python benchmarks/nextitem.py --quick    a few users, in a minute or so
+    python benchmarks/nextitem.py --tuning   to try things: the test isn't looked at
 
 A run that leaves something out only prints, unless `--out` says where to write. The sequences
 (`Beauty.txt.gz` and others) are sought in `--data`.
@@ -52,7 +53,7 @@ DATA = ROOT.parent / "shared" / "data" / "s3rec_amazon_sequences"
 QUICK_USERS, QUICK_PASSES = 1500, 2
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)  # of neighbours in the mixture, tried
 CHOSEN_ON = 5000  # users by whom the share is chosen
-CUT = 90  # per cent of the events that have passed at the date
+CUTS = {False: (80, 90), True: (90, 100)}  # per cent of events past at the date and at the end
 HORIZON = 90.0  # days whose items are the answer of the dense variant
 TRAINING = Training(passes=15, patience=15, held_out=0.0)
 
@@ -84,6 +85,7 @@ class Plan:
     names: Sequence[str]
     most: int | None = None  # users; none: all
     passes: int | None = None  # of every network; none: its own number
+    test: bool = True  # whether to look at what is looked at once
 
 
 def tell(what: str) -> None:
@@ -123,14 +125,15 @@ def briefly(recipe: SequenceModel, passes: int) -> SequenceModel:
 
 def leave_one_out(plan: Plan, name: str) -> list[Row]:
     """Ask all for the last event and the one before, having learned from all before these."""
-    test = left_out(undated(plan.data, name, plan.most), 1)
-    valid = left_out(test.past, 1)
+    test = left_out(undated(plan.data, name, plan.most))
+    valid = left_out(test.past)
+    cases = {BEFORE_LAST: valid, LAST: test} if plan.test else {BEFORE_LAST: valid}
     rows, fitted = [], {}
     for model, contestant in contestants(plan).items():
         score, spent = timed(contestant, valid.past)
         tell(f"{name}: {model}, {spent:.0f} s")
         fitted[model] = score
-        for cutoff, case in ((BEFORE_LAST, valid), (LAST, test)):
+        for cutoff, case in cases.items():
             place = (name, cutoff, ALL, model)
             rows += ranked_rows(place, rank_next(score, case.past, case.next_U))
         rows.append(Row(*place, SECONDS, spent))
@@ -139,7 +142,7 @@ def leave_one_out(plan: Plan, name: str) -> list[Row]:
     mixtures = {share: Mixture(fitted[OURS], fitted["item_knn"], share) for share in SHARES}
     best = max(SHARES, key=lambda s: rank_next(mixtures[s].score, known, wanted).ndcg_U.mean())
     tell(f"{name}: a share of {best:g} for neighbours")
-    for cutoff, case in ((BEFORE_LAST, valid), (LAST, test)):
+    for cutoff, case in cases.items():
         found = rank_next(mixtures[best].score, case.past, case.next_U)
         rows += ranked_rows((name, cutoff, ALL, MIXED), found)
     return rows
@@ -147,12 +150,13 @@ def leave_one_out(plan: Plan, name: str) -> list[Row]:
 
 def cut_at_a_date(plan: Plan, name: str) -> list[Row]:
     """Ask all for the next and for all future items of who came back after a date."""
-    future = split(dated(plan.data, name, plan.most), CUT / 100)
+    cut, end = CUTS[plan.test]
+    future = split(dated(plan.data, name, plan.most), cut / 100, end / 100)
     rows = []
     for model, contestant in dated_contestants(plan).items():
         score, spent = timed(contestant, future.past)
         tell(f"{name} at a date: {model}, {spent:.0f} s")
-        place = (name + DATED, CUT, ALL, model)
+        place = (name + DATED, cut, ALL, model)
         rows += dated_rows(place, score, future)
         rows.append(Row(*place, SECONDS, spent))
     return rows
@@ -193,6 +197,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the sequences")
     parser.add_argument("--only", choices=(BEAUTY, TOYS), help="one data set")
     parser.add_argument("--quick", action="store_true", help="few users, learned from briefly")
+    parser.add_argument(
+        "--tuning", action="store_true", help="the event before the last, and an earlier date"
+    )
     parser.add_argument("--out", type=Path, help="folder to write to")
     return parser.parse_args(arguments)
 
@@ -210,9 +217,9 @@ def main() -> int:
     """Run, print and write; 2 if it can't be run."""
     start, asked = time.perf_counter(), parse()
     names = (asked.only,) if asked.only else (BEAUTY, TOYS)
-    plan = Plan(asked.data, names)
+    plan = Plan(asked.data, names, test=not asked.tuning)
     if asked.quick:
-        plan = Plan(asked.data, names, QUICK_USERS, QUICK_PASSES)
+        plan = replace(plan, most=QUICK_USERS, passes=QUICK_PASSES)
     about = setting(shlex.join(["python", "benchmarks/nextitem.py", *sys.argv[1:]]))
     try:
         rows = run(plan)
@@ -222,7 +229,7 @@ def main() -> int:
     about.append(f"took {(time.perf_counter() - start) / 60:.1f} minutes")
     text = page(about, rows)
     print(text)
-    out = asked.out or (None if asked.quick or asked.only else RESULTS)
+    out = asked.out or (None if asked.quick or asked.only or asked.tuning else RESULTS)
     if out is None:
         tell("Nothing is written, since this is not the whole benchmark; --out says where to.")
     else:

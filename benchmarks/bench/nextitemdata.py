@@ -4,7 +4,7 @@ Shapes: U users, I items, N interactions.
 """
 
 import gzip
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,7 @@ def undated(folder: Path, name: str, most: int | None = None) -> Interactions:
 
 
 def dated(folder: Path, name: str, most: int | None = None) -> Interactions:
-    """The same with their dates; events without one are left out."""
+    """The same with their dates, a day a basket; events without a date are left out."""
     columns = ("s3_user_id", "s3_item_id", "timestamp")
     table = pq.read_table(folder / f"{name}_with_time.parquet", columns=list(columns)).drop_null()
     user_N, item_N, time_N = (table[column].to_numpy() for column in columns)
@@ -48,10 +48,12 @@ def dated(folder: Path, name: str, most: int | None = None) -> Interactions:
 
 
 def gathered(user_N: Codes, item_N: Codes, time_N: Times) -> Interactions:
-    """Interactions of events in the order given within each user; each is a basket of its own."""
+    """Interactions of events in the order given within each user; a day of a user is a basket."""
     order_N = np.argsort(user_N, kind="stable")
     users, user_N = np.unique(user_N[order_N], return_inverse=True)
     items, item_N = np.unique(item_N[order_N], return_inverse=True)
+    time_N = time_N[order_N].astype(np.int64)
+    fresh_N = np.diff(user_N, prepend=0) | np.diff(time_N // DAY, prepend=time_N[0] // DAY)
     nothing_N = np.zeros(len(user_N), dtype=np.float32)
     return Interactions(
         users_U=np.array([f"{user:06d}" for user in users]),
@@ -60,16 +62,16 @@ def gathered(user_N: Codes, item_N: Codes, time_N: Times) -> Interactions:
         user_N=user_N.astype(np.int32),
         item_N=item_N.astype(np.int32),
         kind_N=nothing_N.astype(np.int32),
-        time_N=time_N[order_N].astype(np.int64),
-        basket_N=np.arange(len(user_N), dtype=np.int32),
+        time_N=time_N,
+        basket_N=np.cumsum(fresh_N != 0).astype(np.int32),
         quantity_N=nothing_N + 1,
         money_N=nothing_N,
     )
 
 
-def left_out(whole: Interactions, back: int) -> Case:
-    """Everything before each user's `back`-th event from the end, and that event."""
-    place_U = whole.start_U[1:] - back
+def left_out(whole: Interactions) -> Case:
+    """Everything before each user's last event, and that event."""
+    place_U = whole.start_U[1:] - 1
     kept_N = np.arange(len(whole.user_N)) < place_U[whole.user_N]
     return Case(whole.where(kept_N), whole.item_N[place_U])
 
@@ -83,19 +85,10 @@ class Future:
     after: Interactions  # of the same
 
 
-def split(whole: Interactions, share: float, until: float = 1.0) -> Future:
-    """Cut time where a share of the events has passed; what comes after `until` is unknown."""
+def split(whole: Interactions, share: float, until: float) -> Future:
+    """Cut time where a share of the events has passed; what comes past `until` is unknown."""
     now, end = np.quantile(whole.time_N, (share, until)).astype(np.int64)
-    past, after = (
-        whole.where(whole.time_N < now),
-        whole.where((whole.time_N >= now) & (whole.time_N <= end)),
-    )
+    past = whole.where(whole.time_N < now)
+    after = whole.where((whole.time_N >= now) & (whole.time_N <= end))
     back_U = np.flatnonzero((np.diff(past.start_U) > 0) & (np.diff(after.start_U) > 0))
     return Future(past, past.only(back_U), after.only(back_U))
-
-
-def unordered(past: Interactions) -> Interactions:
-    """The same, each user's day a basket."""
-    day_N = past.time_N // DAY
-    changes_N = (np.diff(past.user_N, prepend=-1) != 0) | (np.diff(day_N, prepend=-1) != 0)
-    return replace(past, basket_N=(np.cumsum(changes_N) - 1).astype(np.int32))

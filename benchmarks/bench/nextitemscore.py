@@ -48,15 +48,23 @@ def rank_all(score: Scorer, future: Future) -> Ranked:
         came_BI = np.zeros(score_BI.shape, dtype=np.bool_)
         came_BI[after.user_N, after.item_N] = True
         came_BI[known.user_N, known.item_N] = False
-        best_BK = np.argsort(-score_BI, axis=1, kind="stable")[:, :TOP]
+        best_BK = best_of(score_BI)
         hit_BK = np.take_along_axis(came_BI, best_BK, axis=1)
         came_B = came_BI.sum(axis=1)
         kept_B = came_B > 0
-        gain_K = 1 / np.log2(np.arange(TOP) + 2)
-        most_B = np.cumsum(gain_K)[np.minimum(came_B, TOP) - 1]
+        gain_K = 1 / np.log2(np.arange(best_BK.shape[1]) + 2)
+        most_B = np.cumsum(gain_K)[np.clip(came_B, 1, len(gain_K)) - 1]
         hits.append((hit_BK.sum(axis=1) / np.maximum(came_B, 1))[kept_B])
         gains.append((hit_BK @ gain_K / most_B)[kept_B])
     return Ranked(np.concatenate(hits), np.concatenate(gains))
+
+
+def best_of(score_BI: Floats) -> Codes:
+    """The items of the highest scores, the highest first, `BK`."""
+    places = min(TOP, score_BI.shape[1])
+    best_BK = np.argpartition(-score_BI, places - 1, axis=1)[:, :places]
+    order_BK = np.argsort(-np.take_along_axis(score_BI, best_BK, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(best_BK, order_BK, axis=1)
 
 
 def unseen(score: Scorer, known: Interactions) -> Floats:

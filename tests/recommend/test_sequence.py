@@ -176,6 +176,29 @@ def test_long_histories_are_cut_and_nothing_asked_is_lost():
     assert size_E.max() <= 8
 
 
+def test_a_pass_holds_every_excerpt_once_in_the_number_of_batches_promised():
+    past = walks(200)
+    nothing_N = np.zeros(len(past.user_N), dtype=np.bool_)
+    lesson = RECIPE.lesson(past, nothing_N)
+    for seed in range(5):
+        parts = lesson.parts(np.random.default_rng(seed))
+        assert len(parts) == lesson.size > 1
+        assert sorted(np.concatenate(parts)) == list(range(len(lesson.first_E)))
+    part = replace(RECIPE, pass_events=300).lesson(past, nothing_N)
+    drawn = np.concatenate(part.parts(np.random.default_rng(0)))
+    assert len(np.unique(drawn)) == len(drawn)
+    assert part.size_E[drawn].sum() == pytest.approx(300, rel=0.2)
+
+
+def test_events_held_out_are_not_learned_from():
+    past = walks(50)
+    held_N = np.diff(past.user_N, append=-1) != 0
+    lesson = RECIPE.lesson(past, held_N)
+    asked_N = lesson.end_N > lesson.begin_N
+    for answer in (lesson.begin_N[asked_N], lesson.end_N[asked_N] - 1):
+        assert not held_N[answer].any()
+
+
 def test_negatives_estimate_the_sum_over_all_items():
     past = walks(100)
     random = np.random.default_rng(0)

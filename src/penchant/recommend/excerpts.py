@@ -95,7 +95,8 @@ class Lesson:
     first_E: Integers  # event of each excerpt
     size_E: Integers  # events
     negatives: Negatives
-    batch_events: int
+    pass_events: int  # in a pass, about; at most all
+    size: int  # batches of a pass
     seed: int
 
     def batches(self, number: int) -> Iterator[Excerpts]:
@@ -104,20 +105,16 @@ class Lesson:
         for part_E in self.parts(random):
             yield self.batch(part_E, random)
 
-    @property
-    def size(self) -> int:
-        """Batches of a pass: the same in each, but for what `parts` rounds."""
-        return len(self.parts(np.random.default_rng((self.seed, 2, 0))))
-
     def parts(self, random: np.random.Generator) -> list[Integers]:
         """Excerpts of each batch of a pass: drawn, then those of about one length together."""
-        order_E = random.permutation(len(self.first_E))
-        parts: list[Integers] = []
-        for at in range(0, len(order_E), SORTED):
-            near_E = order_E[at : at + SORTED]
-            near_E = near_E[np.argsort(self.size_E[near_E], kind="stable")]
-            full_E = np.cumsum(self.size_E[near_E]) // self.batch_events
-            parts += np.split(near_E, np.flatnonzero(np.diff(full_E)) + 1)
+        excerpts = len(self.first_E)
+        drawn = min(excerpts, -(-excerpts * self.pass_events // self.size_E.sum()))
+        drawn_E = random.permutation(excerpts)[:drawn]
+        near_E = np.arange(drawn) // SORTED
+        drawn_E = drawn_E[np.lexsort((self.size_E[drawn_E], near_E))]
+        before_E = np.cumsum(self.size_E[drawn_E]) - self.size_E[drawn_E]
+        batch_E = before_E * self.size // self.size_E[drawn_E].sum()
+        parts = np.split(drawn_E, np.flatnonzero(np.diff(batch_E)) + 1)
         return [parts[place] for place in random.permutation(len(parts))]
 
     def batch(self, part_E: Integers, random: np.random.Generator) -> Excerpts:

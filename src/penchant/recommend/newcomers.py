@@ -1,7 +1,7 @@
 """For customers of whom little is known: what others like them bought first.
 
 Segments, where customers have them, that few newcomers are in lean on all newcomers.
-Shapes: B users asked, U users, G segments, I items, N interactions, A baskets.
+Shapes: B users asked, U users, G segments, I items, N interactions.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from penchant.interest.interactions import Interactions
 from penchant.interest.interest import Codes, Floats, Names
 from penchant.recommend.assortment import Assortment
 from penchant.recommend.candidates import Asked, nothing_own, strongest
+from penchant.recommend.repeat import baskets_of
 
 UNKNOWN = ""  # segment of customers who aren't known
 
@@ -52,7 +53,7 @@ class FittedNewcomers:
         segment_B = segments_of(asked.past)
         known_B = np.where(np.isin(segment_B, self.segments_G), segment_B, UNKNOWN)
         row_B = np.searchsorted(self.segments_G, known_B)
-        new_B = baskets_of(asked.past) <= self.recipe.baskets
+        new_B = baskets_of(asked.past).count_U <= self.recipe.baskets
         return csr_array(strongest(self.share_GI, most)[row_B] * new_B[:, None])
 
     def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
@@ -65,9 +66,3 @@ def segments_of(past: Interactions) -> Names:
     if past.segment_U is None:
         return np.full(len(past.users_U), UNKNOWN, dtype=np.str_)
     return past.segment_U
-
-
-def baskets_of(past: Interactions) -> Codes:
-    """Baskets of each user."""
-    user_A = past.user_N[past.start_A[:-1]]
-    return np.bincount(user_A, minlength=len(past.users_U)).astype(np.int32)

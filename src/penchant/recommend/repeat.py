@@ -60,17 +60,23 @@ class Baskets:
         days_U = np.maximum(last_U - first_U, 0) / DAY
         return (days_U / np.maximum(self.count_U - 1, 1)).astype(np.float32)
 
+    def faded_U(self, half: float) -> Floats:
+        """Baskets of each user, each counting half after `half` later ones."""
+        fade_A = 0.5 ** (self.back_A / half)
+        return np.bincount(self.user_A, fade_A, minlength=len(self.now_U)).astype(np.float32)
+
 
 def baskets_of(past: Interactions, now: int | None = None) -> Baskets:
-    """Gather baskets; without a moment, each user's is that of the latest basket."""
+    """Gather baskets; without a moment, each user's is that of their latest basket."""
     start_A = past.start_A[:-1]
     user_A, time_A = past.user_N[start_A], past.time_N[start_A]
     users, items = past.shape
     after_U = np.searchsorted(user_A, np.arange(users), side="right")
     back_A = (after_U[user_A] - 1 - np.arange(len(user_A))).astype(np.int32)
-    now_U = np.full(users, now or 0, dtype=np.int64)
+    now_U = np.full(users, past.time_N.max(initial=0) if now is None else now, dtype=np.int64)
     if now is None:
-        np.maximum.at(now_U, user_A, time_A)
+        latest = back_A == 0
+        now_U[user_A[latest]] = time_A[latest]
     code_E = np.unique(past.basket_N.astype(np.int64) * items + past.item_N)
     basket_E, item_E = (part.astype(np.int32) for part in np.divmod(code_E, max(items, 1)))
     order_E = np.argsort(user_A[basket_E].astype(np.int64) * items + item_E, kind="stable")
@@ -135,8 +141,7 @@ def _faded(
     columns = {}
     size_E = baskets.size_A[baskets.basket_E]
     for half in HALF_BASKETS:
-        fade_A = 0.5 ** (baskets.back_A / half)
-        all_U = np.bincount(baskets.user_A, fade_A, minlength=len(baskets.now_U))
+        all_U = baskets.faded_U(half)
         fade_E = (0.5 ** (back_E / half)).astype(np.float32)
         columns[f"faded_{half}"] = _summed(fade_E, start_H) / all_U[user_H]
         if half > HALF_BASKETS[1]:

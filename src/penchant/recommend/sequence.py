@@ -40,6 +40,8 @@ from penchant.recommend.excerpts import (
 from penchant.recommend.spectral import spectral_vectors
 
 MOST_HELD_OUT = 2000  # last events, which tell when to stop
+LEAST_STEPS = 40  # of a pass, so that a small shop is learned too,
+LEAST_EVENTS = 64  # but none with fewer events than these
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +57,9 @@ class Sequence:
     negative_power: float = 0.5  # of an item's interactions, by which it is drawn
     horizon_days: float = 0.0  # whose later baskets are the answer; 0: the next event is
     timed: bool = False  # whether gaps between events are read
-    start_norm: float = 0.5  # mean length of the spectral vectors to start from; 0: random vectors
-    batch_events: int = 1024
+    start_norm: float = 0.25  # mean length of the spectral vectors to start from; 0: random vectors
+    batch_events: int = 1024  # at most; fewer in a small shop
+    pass_events: int = 200_000  # learned from in a pass, drawn anew in each
     training: Training = field(
         default_factory=lambda: Training(passes=15, patience=3, held_out=0.05)
     )
@@ -91,6 +94,8 @@ class Sequence:
                 "A sequence model learns what follows what, but no customer did two things. "
                 "Leave it out of the sources, or wait for more events."
             )
+        events = min(self.pass_events, int(size_E.sum()))
+        batch = min(self.batch_events, max(LEAST_EVENTS, events // LEAST_STEPS))
         return Lesson(
             past=past,
             begin_N=begin_N,
@@ -98,7 +103,8 @@ class Sequence:
             first_E=first_E,
             size_E=size_E,
             negatives=Negatives.of(past.where(~held_N), self.negatives, self.negative_power),
-            batch_events=self.batch_events,
+            pass_events=events,
+            size=max(1, events // max(self.length, batch)),
             seed=self.training.seed,
         )
 

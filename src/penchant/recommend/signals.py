@@ -20,7 +20,8 @@ from penchant.recommend.neighbours import BLOCK, FittedUserNeighbours, UserNeigh
 from penchant.recommend.repeat import Baskets, Habits, rank_within
 
 Columns = dict[str, npt.NDArray[Any]]  # by name, of N
-RANKED_BY = "faded_16"  # the column by which habits become candidates
+TOPIC_HALF = 16  # baskets, the half-life of a purchase in a topic
+RANKED_BY = f"faded_{TOPIC_HALF}"  # the column by which habits become candidates
 LATELY = (7, 14, 28, 56)  # days before a customer's moment, in which an item sold
 USUAL_AGAIN, USUAL_GAP, USUAL_WEIGHT = 0.25, 15.0, 0.1  # of items that nobody bought yet
 LEAN = 2.0  # customers at the usual, added to each item's
@@ -173,7 +174,7 @@ def signals_of(baskets: Baskets, habits: Habits, facts: Facts, pairs: Pairs) -> 
     columns |= _item_columns(facts, baskets, user_N, item_N)
     columns["due_by_item"] = columns["baskets_since"] / columns["gap_of_item"]
     columns |= _topic_columns(baskets, facts, user_N, item_N)
-    faded_N = np.nan_to_num(columns[RANKED_BY] * baskets.count_U[user_N])
+    faded_N = np.nan_to_num(columns[RANKED_BY] * baskets.faded_U(TOPIC_HALF)[user_N])
     columns["share_of_topic"] = faded_N / (columns["topic_faded"] + 0.05)
     return Signals(baskets.past.shape, user_N, item_N, habit_N, _matrix(columns), tuple(columns))
 
@@ -235,7 +236,7 @@ def _topic_columns(baskets: Baskets, facts: Facts, user_N: Codes, item_N: Codes)
     cell_N = user_N.astype(np.int64) * topics + facts.topic_I[item_N]
     last = np.full(users * topics, NEVER, dtype=np.int32)
     np.minimum.at(last, cell_E, back_E)
-    fade_E = 0.5 ** (back_E / 16)
+    fade_E = 0.5 ** (back_E / TOPIC_HALF)
     all_T = np.bincount(facts.topic_I, facts.bought_I, minlength=topics)
     columns = {
         "topic_times": np.bincount(cell_E, minlength=users * topics)[cell_N].astype(np.float32),

@@ -39,22 +39,19 @@ def spectral_vectors(
 def mutual_information(past: Interactions, reach: int) -> csr_array:
     """Positive pointwise mutual information of pairs, `II`; a pair d apart counts d ** -0.5."""
     items = len(past.items_I)
-    one_M, other_M, weight_M = [], [], []
+    once_II = csr_array((items, items))
     for apart in range(1, reach + 1):
         same_N = past.user_N[apart:] == past.user_N[:-apart]
         if not same_N.any():
             break
-        one_M.append(past.item_N[:-apart][same_N])
-        other_M.append(past.item_N[apart:][same_N])
-        weight_M.append(np.full(same_N.sum(), apart**-0.5))
-    if not one_M:
-        return csr_array((items, items))
-    pair = (np.concatenate(one_M), np.concatenate(other_M))
-    once_II = csr_array((np.concatenate(weight_M), pair), shape=(items, items))
+        pair = (past.item_N[:-apart][same_N], past.item_N[apart:][same_N])
+        # One distance at a time: the pairs of all at once would not fit a large shop's memory.
+        near_II = csr_array((np.full(same_N.sum(), apart**-0.5), pair), shape=(items, items))
+        once_II = csr_array(once_II + near_II)
     both = coo_array(once_II + once_II.T)
     both.setdiag(0)
     both.eliminate_zeros()
-    total_I = both.sum(axis=1)
+    total_I = np.bincount(both.row, both.data, minlength=items)
     expected_M = total_I[both.row] * total_I[both.col] / max(total_I.sum(), 1e-12)
     more_M = np.log(np.maximum(both.data / np.maximum(expected_M, 1e-12), 1.0))
     return csr_array((more_M, (both.row, both.col)), shape=(items, items))
