@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.boardgoals import BOARD_GOALS, FLAGSHIP, REFERENCE
+from bench.boardgoals import BOARD_GOALS, FLAGSHIP, NETWORK, REFERENCE
 from bench.boardpage import board_page, readme_block, renew
 from bench.boardrows import Board, board, slim, time_rows
 from bench.boardshops import BOARD
@@ -137,9 +137,11 @@ def run_beside(plan: Plan, race: Race) -> tuple[list[Row], list[str]]:
         rows += [row for done in found if done.result for row in score_rows(slim(done.result))]
     if "speed" in plan.parts:
         single = replace(race, jobs=1)
-        names = dict.fromkeys((LEAD, REFERENCE))
+        timed_by = {"alone": (LEAD, REFERENCE, NETWORK), "large": (REFERENCE, NETWORK)}
         cells = [
-            plan.cell(part, JOURNEY, cutoff, name) for part in ("alone", "large") for name in names
+            plan.cell(part, JOURNEY, cutoff, name)
+            for part, names in timed_by.items()
+            for name in dict.fromkeys(names)
         ]
         timed = single.run(cells)
         rows, found = [*rows, *time_rows(timed)], [*found, *timed]
