@@ -1,11 +1,11 @@
-"""Boosted trees of two seeds averaged with a recurrent network: the best of the near weeks.
+"""Boosted trees of two seeds averaged with a recurrent network: the best of the nearest window.
 
 Trees and network read the same features and err apart, the network more so in far windows; a second
 seed of the trees takes out some of their chance. It gains a little of everything over `boosted` for
 about three times its cost, and shares its limits: what decides most errors is how much a customer
 will shop, and nothing known here tells that (docs/log.md).
 Weights are fixed; they were chosen at earlier cutoffs of one shop. With more history the network
-alone ranks far windows better.
+alone ranks far windows as well or better.
 """
 
 from dataclasses import dataclass, field, replace
