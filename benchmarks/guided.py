@@ -33,7 +33,8 @@ from penchant.interest.model import Recipe
 from penchant.models.boosted import Boosted
 from penchant.models.gamma_poisson import GammaPoisson
 from penchant.recommend.assortment import Assortment, assortment_of
-from penchant.recommend.recommender import Recommender, moment
+from penchant.recommend.recommender import Recommender
+from penchant.recommend.sight import moment
 
 RESULTS = ROOT / "benchmarks" / "results"
 CUTOFFS, EARLY = (44, 48), (36,)  # steps from the origin

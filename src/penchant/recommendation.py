@@ -25,7 +25,8 @@ from penchant.pipeline import recipe_named, workspace_history
 from penchant.recommend import TYPES
 from penchant.recommend.assortment import assortment_of
 from penchant.recommend.recommendations import RECOMMENDATION_SCHEMA, Recommendations
-from penchant.recommend.recommender import FittedRecommender, Recommender, moment
+from penchant.recommend.recommender import FittedRecommender, Recommender
+from penchant.recommend.sight import moment
 from penchant.workspace import Workspace
 
 BLOCK = 2000  # users at a time

@@ -17,8 +17,9 @@ from penchant.models.gamma_poisson import GammaPoisson
 from penchant.recommend.assortment import assortment_of
 from penchant.recommend.ranker import Ranker
 from penchant.recommend.recommendations import NONE, RECOMMENDATION_SCHEMA
-from penchant.recommend.recommender import Recommender, moment
+from penchant.recommend.recommender import Recommender
 from penchant.recommend.rules import Rules
+from penchant.recommend.sight import moment
 
 TOPICS = ("bread", "coffee", "tea")
 ITEMS = [f"{topic} {number}" for topic in TOPICS for number in range(8)]
@@ -118,6 +119,14 @@ def test_each_says_why(lists):
     assert f"{first[c.TOPIC]} is wanted with a chance of" in first[c.REASON]
     assert "times, the last" in first[c.REASON]
     assert all(0 < row[c.CHANCE] < 1 for row in rows)
+
+
+def test_the_order_of_customers_doesnt_matter(shop, fitted, lists):
+    history, _, past, _ = shop
+    row = np.array([7, 2, 90])
+    some = fitted.recommend(past.only(row), history.until(KNOWN).only(row), 4)
+    assert (some.item_BK == lists.item_BK[row]).all()
+    np.testing.assert_allclose(some.interest_BK, lists.interest_BK[row], rtol=1e-5)
 
 
 def test_a_new_customer_is_answered_by_the_raw_history_alone(shop, fitted):

@@ -24,6 +24,7 @@ _PARTS = (
     "repeat.Repeat",
     "sequence.FittedSequence",
     "sequence.Sequence",
+    "sight.Sight",
     "signals.Facts",
 )  # what recommenders are made of, for loading
 TYPES = Families({place.split(".")[1]: place for place in _PARTS}, "penchant.recommend")

@@ -10,7 +10,6 @@ D width of a vector, K slots, M impressions.
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time
 from typing import Any
 
 import numpy as np
@@ -21,16 +20,14 @@ import pyarrow.compute as pc
 from penchant import columns as c
 from penchant.errors import RecipeError, suggest
 from penchant.interest.counts import Integers
-from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.interactions import Interactions
 from penchant.interest.interest import Codes, Floats
-from penchant.interest.model import Model, Recipe
+from penchant.interest.model import Recipe
 from penchant.interest.task import Task, Window
 from penchant.recommend.assortment import Assortment
-from penchant.recommend.candidates import NONE, Asked, Proposer, Source, gather
+from penchant.recommend.candidates import NONE, Asked, Source
 from penchant.recommend.content import Content
-from penchant.recommend.guide import guide_columns
 from penchant.recommend.neighbours import ItemNeighbours, UserNeighbours
 from penchant.recommend.newcomers import Newcomers
 from penchant.recommend.popular import Popular
@@ -39,10 +36,10 @@ from penchant.recommend.recommendations import Recommendations
 from penchant.recommend.repeat import Repeat, baskets_of, habits_of
 from penchant.recommend.rerank import Shelf, Taste, rerank
 from penchant.recommend.rules import Rules
-from penchant.recommend.signals import Facts, Signals, facts_of, signals_of
+from penchant.recommend.sight import BY, Sight, moment
+from penchant.recommend.signals import Signals, facts_of
 from penchant.recommend.spectral import spectral_vectors
 
-BY = "by_"  # start of the name of a source's score
 WIDTH, REACH = 32, 10  # of items' vectors, and events apart that make items alike
 SOURCES: dict[str, Source] = {
     "repeat": Repeat(),
@@ -80,13 +77,14 @@ class Recommender:
             known = history.until(cutoff, panel=True)
             start, end = (moment(history, step) for step in (cutoff, cutoff + self.steps))
             before = past.where(past.time_N < start)
-            now = self.learned(before, goods.known(before), known, task)
+            now = self.sight(before, goods.known(before), known, task)
             came = past.where((past.time_N >= start) & (past.time_N < end))
             code = np.unique(came.user_N.astype(np.int64) * past.shape[1] + came.item_N)
-            signals = now.signals(now.asked(before, known), known)
+            signals = now.signals(now.asked(before, known), known, self.proposals)
             lessons.append(lesson_of(signals, code, self.ranker.missed_share, rng))
         ranker = self.ranker.fit(lessons, past.shape[0])
-        return replace(self.learned(past, goods, history, task), ranker=ranker)
+        sight = self.sight(past, goods, history, task)
+        return FittedRecommender(self, sight, ranker, unit_vectors(past))
 
     def told(self, past: Interactions, history: History) -> Interactions:
         """The same, with the segment of each user."""
@@ -101,59 +99,32 @@ class Recommender:
         value = pc.fill_null(people[self.segment].cast(pa.string()).take(row), "")
         return replace(past, segment_U=np.array(value.to_pylist(), dtype=np.str_))
 
-    def learned(
-        self, past: Interactions, goods: Assortment, history: History, task: Task
-    ) -> "FittedRecommender":
-        """Sources and forecast as of a moment, and no ranker yet."""
+    def sight(self, past: Interactions, goods: Assortment, history: History, task: Task) -> Sight:
+        """Fit sources and forecast to what was known at a moment."""
         baskets = baskets_of(past)
-        return FittedRecommender(
-            self,
+        return Sight(
             goods,
             facts_of(baskets, habits_of(baskets), goods, self.near),
             tuple(name for name, _ in self.sources),
             tuple(source.fit(past, goods) for _, source in self.sources),
-            unit_vectors(past),
             None if self.interest is None else self.interest.fit(history, task),
-            None,
+            self.steps,
         )
 
 
 @dataclass(frozen=True)
 class FittedRecommender:
-    """Fitted sources, what forecasts topics, and the ranker that weighs them."""
+    """What is known now, the ranker that weighs it, and which items are alike."""
 
     recipe: Recommender
-    goods: Assortment
-    facts: Facts
-    sources_P: tuple[str, ...]
-    proposers: tuple[Proposer, ...]
+    sight: Sight
+    ranker: FittedRanker
     vector_ID: Floats  # of length 1, near where items are bought together
-    interest: Model | None
-    ranker: FittedRanker | None  # None only while it is being learned
 
-    def asked(self, past: Interactions, history: History) -> Asked:
-        """Users, what they did, and what is forecast of them."""
-        if self.interest is None:
-            return Asked(past)
-        forecast = self.interest.predict(history)
-        return Asked(past, *(_of(past, forecast, part) for part in ("volume_UTW", "chance_UTW")))
-
-    def signals(self, asked: Asked, history: History) -> Signals:
-        """All that the ranker reads of each candidate."""
-        found = gather(
-            {
-                name: source.propose(asked, self.recipe.proposals)
-                for name, source in zip(self.sources_P, self.proposers, strict=True)
-            }
-        )
-        baskets = baskets_of(asked.past)
-        pairs = (found.row_N, found.item_N)
-        signals = signals_of(baskets, habits_of(baskets), self.facts, pairs)
-        proposed = zip(found.sources_P, found.score_NP.T, strict=True)
-        columns = {f"{BY}{name}": score_N for name, score_N in proposed}
-        window = Window(0, self.recipe.steps)
-        promotion_T = history.calendar.promotion_TW(history.cutoff, (window,))[:, 0]
-        return signals.beside(columns | guide_columns(asked, self.goods, promotion_T, signals))
+    @property
+    def goods(self) -> Assortment:
+        """The items it knows."""
+        return self.sight.goods
 
     def recommend(
         self,
@@ -167,11 +138,10 @@ class FittedRecommender:
 
         `history` is theirs and ends where `past` does; `shown` are impressions of late.
         """
-        assert self.ranker is not None
         past = self.recipe.told(past, history)
-        asked = self.asked(past, history)
-        ranked = self.ranker.rank(self.signals(asked, history))
-        signals = ranked.signals
+        asked = self.sight.asked(past, history)
+        signals = self.sight.signals(asked, history, self.recipe.proposals)
+        ranked = self.ranker.rank(signals)
         shelf = shelf_of(ranked, shown)
         interest_BT = asked.volume_BT
         if interest_BT is None:
@@ -191,7 +161,7 @@ class FittedRecommender:
         return Recommendations(
             past,
             self.goods,
-            self.sources_P,
+            self.sight.sources_P,
             item_BK,
             _laid(*filled, ranked.chance_N[place_N], np.nan),
             _laid(*filled, interest_N, np.nan),
@@ -201,13 +171,13 @@ class FittedRecommender:
 
     def _sources(self, signals: Signals) -> Codes:
         """The first source, in the recipe's order, that proposed each candidate."""
-        told_NP = [np.isfinite(signals.column(f"{BY}{name}")) for name in self.sources_P]
+        told_NP = [np.isfinite(signals.column(f"{BY}{name}")) for name in self.sight.sources_P]
         return np.stack(told_NP, axis=1).argmax(axis=1).astype(np.int32)
 
     def _because(self, asked: Asked, signals: Signals, place_N: Integers, source_N: Codes) -> Codes:
         """The user's own item behind each candidate, by the source that proposed it."""
         because_N = np.full(len(place_N), NONE, dtype=np.int32)
-        for p, source in enumerate(self.proposers):
+        for p, source in enumerate(self.sight.proposers):
             mine = np.flatnonzero(source_N == p)
             if len(mine):
                 at = place_N[mine]
@@ -259,17 +229,3 @@ def topic_counts(past: Interactions, goods: Assortment) -> Floats:
 def _shares(volume_BT: Floats) -> Floats:
     share_BT: Floats = volume_BT / np.maximum(volume_BT.sum(axis=1, keepdims=True), 1e-12)
     return share_BT
-
-
-def moment(history: History, cutoff: int) -> int:
-    """When a step of a history begins, in seconds since 1970."""
-    day = history.interest.step.start(history.interest.origin + cutoff)
-    return int(datetime.combine(day, time(), UTC).timestamp())
-
-
-def _of(past: Interactions, forecast: Forecast, part: str) -> Floats:
-    """What is forecast of each user's topics in the first window; 0 of users without a forecast."""
-    value_UT: Floats = getattr(forecast, part)[:, :, 0]
-    row_B = np.searchsorted(forecast.users_U, past.users_U).clip(max=len(value_UT) - 1)
-    known_B = forecast.users_U[row_B] == past.users_U
-    return np.where(known_B[:, None], value_UT[row_B], 0).astype(np.float32)
