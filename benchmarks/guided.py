@@ -38,18 +38,19 @@ from penchant.recommend.sight import moment
 
 RESULTS = ROOT / "benchmarks" / "results"
 CUTOFFS, EARLY = (44, 48), (36,)  # steps from the origin
-STEPS, SLOTS = 4, 10
+STEPS, SLOTS = 4, (10, 50)
 PLAIN = "without"
 GUIDES: dict[str, Recipe | None] = {
     PLAIN: None,
     "gamma_poisson": GammaPoisson(),
     "boosted": Boosted(),
 }
-METRICS = ("recall", "ndcg", "repeat_recall", "explore_recall")
+PARTS = ("recall", "ndcg", "repeat_recall", "explore_recall")
+METRICS = tuple(f"{part}@{slots}" for slots in SLOTS for part in PARTS)
 CAVEATS = """\
 Complete Journey, users with at least 5 baskets and items sold at least 10 times before the cutoff.
-Each user is shown ten items; asked is what is bought in the 28 days after the cutoff, by users who
-bought something then. `without` is the same recommender with nothing forecast: it still knows each
+Each user is shown ten items, or fifty; asked is what is bought in the 28 days after the cutoff, by
+users who bought something then. `without` is the same recommender with nothing forecast: it still knows each
 customer's own topics, counts and cadence. `repeat_recall` and `explore_recall` are the parts of the
 recall by items bought before, and by new ones. Chances are summed over all that was shown, and held
 against what came. Brackets hold 95 % intervals over users of the difference to `without`, means
@@ -61,7 +62,7 @@ over the cutoffs.
 class Trial:
     """One guide at one cutoff."""
 
-    found: Found
+    found: dict[int, Found]  # by slots
     expected: float  # hits, by the chances
     came: float
     seconds: float
@@ -87,12 +88,13 @@ def tried(case: Case, goods: Assortment, history: History, interest: Recipe | No
     """Fit and recommend."""
     start = time.perf_counter()
     fitted = Recommender(interest=interest, steps=STEPS).fit(case.past, goods, history)
-    lists = fitted.recommend(case.past, history, SLOTS)
+    lists = fitted.recommend(case.past, history, max(SLOTS))
     seconds = time.perf_counter() - start
+    shown = {slots: found(case, lists.item_BK[:, :slots]) for slots in SLOTS}
     row_BK = np.arange(len(lists.item_BK))[:, None]
     hit_BK = (case.came_UI.toarray()[row_BK, lists.item_BK] > 0) & (lists.item_BK >= 0)
     expected = float(np.nansum(lists.chance_BK))
-    return Trial(found(case, lists.item_BK), expected, float(hit_BK.sum()), seconds)
+    return Trial(shown, expected, float(hit_BK.sum()), seconds)
 
 
 def rows_of(trials: dict[str, dict[int, Trial]]) -> list[Row]:
@@ -121,9 +123,10 @@ def rows_of(trials: dict[str, dict[int, Trial]]) -> list[Row]:
 
 def each_U(trial: Trial, metric: str) -> np.ndarray:
     """A metric of each user asked."""
-    told = trial.found
+    part, _, slots = metric.partition("@")
+    told = trial.found[int(slots)]
     parts = (told.recall_U, told.ndcg_U, told.repeat_U, told.explore_U)
-    return dict(zip(METRICS, parts, strict=True))[metric]
+    return dict(zip(PARTS, parts, strict=True))[part]
 
 
 def page(about: list[str], rows: list[Row]) -> str:
@@ -173,7 +176,7 @@ def main() -> int:
         goods = assortment_of(case.past, history.topics, log.catalog)
         for guide, interest in GUIDES.items():
             trials[guide][cutoff] = tried(case, goods, known, interest)
-            recall = each_U(trials[guide][cutoff], "recall").mean()
+            recall = each_U(trials[guide][cutoff], METRICS[0]).mean()
             tell(f"cutoff {cutoff}, {guide}: recall {recall:.4f}")
     rows = rows_of(trials)
     about.append(f"took {(time.perf_counter() - start) / 60:.1f} minutes")
