@@ -50,11 +50,11 @@ METRICS = tuple(f"{part}@{slots}" for slots in SLOTS for part in PARTS)
 CAVEATS = """\
 Complete Journey, users with at least 5 baskets and items sold at least 10 times before the cutoff.
 Each user is shown ten items, or fifty; asked is what is bought in the 28 days after the cutoff, by
-users who bought something then. `without` is the same recommender with nothing forecast: it still knows each
-customer's own topics, counts and cadence. `repeat_recall` and `explore_recall` are the parts of the
-recall by items bought before, and by new ones. Chances are summed over all that was shown, and held
-against what came. Brackets hold 95 % intervals over users of the difference to `without`, means
-over the cutoffs.
+users who bought something then. `without` is the same recommender with
+nothing forecast: it still knows each customer's own topics, counts and cadence. `repeat_recall` and
+`explore_recall` are the parts of the recall by items bought before, and by new ones. Chances are
+summed over all that was shown, and held against what came. Brackets hold 95 % intervals over users
+of the difference to `without`, means over the cutoffs.
 """
 
 
