@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from penchant import columns as c
@@ -33,9 +33,19 @@ event = st.fixed_dictionaries(
     }
 )
 logs = st.lists(event, min_size=1, max_size=60)
+BEYOND = {  # whose price is more than a number can hold
+    **dict.fromkeys(EVENT_SCHEMA.names),
+    c.USER: "ann",
+    c.ITEM: "a",
+    c.TIME: datetime(2024, 1, 1),
+    c.KIND: "purchase",
+    c.VALUE: 7e299,
+    c.QUANTITY: 4e-216,
+}
 
 
 @settings(max_examples=15)
+@example(rows=[BEYOND], copies=40)
 @given(rows=logs, copies=st.sampled_from([1, 1, 40]))
 def test_any_log_is_looked_over(rows, copies):
     connection = connect(threads=1)

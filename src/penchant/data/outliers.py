@@ -79,7 +79,7 @@ def _extreme(evidence: Evidence) -> ir.Table:
             PRICED: ibis.cases(
                 (
                     (sold[c.VALUE] > 0) & (ibis.coalesce(units, 1.0) > 0),
-                    (sold[c.VALUE] / ibis.coalesce(units, 1.0).nullif(0)).nullif(0).ln(),
+                    sold[c.VALUE].nullif(0).ln() - ibis.coalesce(units, 1.0).nullif(0).ln(),
                 ),
                 else_=ibis.null("float64"),
             ),
