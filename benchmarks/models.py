@@ -137,7 +137,7 @@ def run_beside(plan: Plan, race: Race) -> tuple[list[Row], list[str]]:
         rows += [row for done in found if done.result for row in score_rows(slim(done.result))]
     if "speed" in plan.parts:
         single = replace(race, jobs=1)
-        timed_by = {"alone": (LEAD, REFERENCE, NETWORK), "large": (REFERENCE, NETWORK)}
+        timed_by = {"alone": (LEAD, REFERENCE, NETWORK), "large": (NETWORK,)}
         cells = [
             plan.cell(part, JOURNEY, cutoff, name)
             for part, names in timed_by.items()

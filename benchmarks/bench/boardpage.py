@@ -33,8 +33,8 @@ CAVEATS = (
     "A bootstrap of `ece` lies a little above its value: resampled frequencies are noisier.",
     "`lifestream` is pytorch-lifestream's CoLES with LightGBM on top, trained briefly and not "
     "tuned; `history_density` is HoTPP's baseline, written from its description.",
-    "The flagship isn't timed on the large shop: two of its members are `boosted`, which is, and "
-    "the third is `recurrent`.",
+    "Of the flagship only the network is timed on the large shop: its trees, walked by LightGBM, "
+    "take many minutes there.",
     "In the table of ages all forecasts come from one fit, and are of the same four weeks; "
     "interest counts by the week, so once a week is as often as it changes.",
 )
