@@ -38,12 +38,15 @@ class ItemNeighbours:
     alpha: float = 1.0  # power of a customer's number of items; more trusts narrow customers more
     beta: float = 0.6  # power of the popularity of the item that is reached
     near: int = 50  # neighbours kept of each item
+    least_buyers: int = 3  # of an item that has neighbours; rarer ones go with anything
     half_baskets: float = 16.0  # half-life of a purchase of the user asked for
 
     def fit(self, past: Interactions, goods: Assortment) -> "FittedItemNeighbours":
         """Walk from every item, and keep where it leads most."""
         bought_UI = faded(baskets_of(past), np.inf)
         bought_UI.data[:] = 1
+        items, often = past.shape[1], np.flatnonzero(bought_UI.sum(axis=0) >= self.least_buyers)
+        bought_UI = csr_array(bought_UI[:, often])
         buyers_I = np.maximum(bought_UI.sum(axis=0), 1)
         wide_U = np.maximum(bought_UI.sum(axis=1), 1)
         step_UI = diags_array(wide_U**-self.alpha) @ bought_UI @ diags_array(buyers_I**-self.beta)
@@ -54,7 +57,9 @@ class ItemNeighbours:
             rows = np.arange(len(walk_JI))
             walk_JI[rows, rows + at] = 0
             blocks.append(strongest(walk_JI.astype(np.float32), self.near))
-        return FittedItemNeighbours(self, csr_array(vstack(blocks)))
+        near = vstack([csr_array((0, len(often)), dtype=np.float32), *blocks]).tocoo()
+        place = (often[near.row], often[near.col])
+        return FittedItemNeighbours(self, csr_array((near.data, place), shape=(items, items)))
 
 
 @dataclass(frozen=True)
