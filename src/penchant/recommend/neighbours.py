@@ -57,7 +57,7 @@ class ItemNeighbours:
             rows = np.arange(len(walk_JI))
             walk_JI[rows, rows + at] = 0
             blocks.append(strongest(walk_JI.astype(np.float32), self.near))
-        near = vstack([csr_array((0, len(often)), dtype=np.float32), *blocks]).tocoo()
+        near = csr_array(vstack(blocks)).tocoo() if blocks else csr_array((0, 0)).tocoo()
         place = (often[near.row], often[near.col])
         return FittedItemNeighbours(self, csr_array((near.data, place), shape=(items, items)))
 
