@@ -68,11 +68,6 @@ def test_some_users_in_another_order():
     assert found.basket_N.tolist() == [0, 1, 1, 2, 2, 3]
 
 
-def test_some_kinds_only():
-    found = built("purchase", "view").of_kinds(["view"])
-    assert items(found) == ["milk"]
-
-
 def test_items_are_numbered_as_elsewhere_and_strange_ones_left_out():
     found = built("purchase").among(np.array(["beer", "bread", "milk", "tea"]))
     assert items(found) == ["tea", "milk", "tea", "bread", "milk"]

@@ -5,7 +5,7 @@ customer did in one day where events name no order.
 Shapes: U users, I items, K kinds, N interactions, A baskets, B some users.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -65,11 +65,6 @@ class Interactions:
         """What was known before a moment (UTC where it names no zone), of all users and items."""
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return self.where(self.time_N < int(aware.timestamp()))
-
-    def of_kinds(self, kinds: Iterable[str]) -> "Interactions":
-        """Some kinds of event only."""
-        wanted = [k for k, kind in enumerate(self.kinds_K) if kind in set(kinds)]
-        return self.where(np.isin(self.kind_N, wanted))
 
     def where(self, kept_N: npt.NDArray[np.bool_]) -> "Interactions":
         """Some of the interactions, of the same users and items; baskets are counted anew."""

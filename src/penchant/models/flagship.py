@@ -2,7 +2,7 @@
 
 Trees and network read the same features and err apart, the network more so in far windows; a second
 seed of the trees takes out some of their chance. It gains a little of everything over `boosted` for
-about three times its cost, and shares its limits: what decides most errors is how much a customer
+about four times its cost, and shares its limits: what decides most errors is how much a customer
 will shop, and nothing known here tells that (docs/log.md).
 Weights are fixed; they were chosen at earlier cutoffs of one shop. With more history the network
 alone ranks far windows as well or better.
@@ -21,7 +21,7 @@ from penchant.models.recurrent import Recurrent
 
 @dataclass(frozen=True, kw_only=True)
 class Flagship:
-    """Recipe. Costs about three minutes for 2,500 users × 300 topics × 3 windows on two cores."""
+    """Recipe. Costs three to four minutes for 2,500 users × 300 topics × 3 windows on two cores."""
 
     trees: Boosted = field(default_factory=Boosted)
     seeds: int = 2  # of the trees
