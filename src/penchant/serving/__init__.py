@@ -1,0 +1,1 @@
+"""Real-time serving: durable events in, interests and recommendations out."""

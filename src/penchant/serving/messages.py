@@ -1,0 +1,185 @@
+"""What goes over the wire: requests and replies, from which the OpenAPI document is made."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+MOST_EVENTS, MOST_SLOTS, MOST_BASKET = 10_000, 100, 200
+LONGEST_ID = 512  # characters
+
+Id = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID)]
+Chance = Annotated[float, Meta(ge=0, le=1)]
+Verdict = Literal["accepted", "duplicate", "quarantined"]
+Level = Literal["fresh", "last", "segment", "popular"]  # how an answer was made, the best first
+
+
+class Judged(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What became of one event."""
+
+    verdict: Verdict
+    event: str | None = None  # its id: the sender's, or one made from its content
+    field: str | None = None  # at fault, of what is quarantined
+    reason: str | None = None
+
+
+class Taken(msgspec.Struct, kw_only=True):
+    """What became of a batch: accepted + duplicate + quarantined = sent; in the order sent."""
+
+    sent: int
+    accepted: int
+    duplicate: int
+    quarantined: int
+    events: list[Judged]
+
+
+class Suggestion(msgspec.Struct, kw_only=True):
+    """One item of a list, and why it is there."""
+
+    item: str
+    chance: Chance
+    source: str
+    reason: str
+    title: str | None = None
+    topic: str | None = None
+    interest: Chance | None = None  # chance of any engagement in the topic
+    because: str | None = None  # the customer's own item behind it
+
+
+class Recommended(msgspec.Struct, kw_only=True):
+    """A customer's list, the first slot first."""
+
+    user: str
+    known: bool  # whether anything of this customer is in the log
+    level: Level
+    degraded: bool
+    release: str | None  # that answered
+    items: list[Suggestion]
+
+
+class Asked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a list must keep to, beside the rules of the settings."""
+
+    slots: Annotated[int, Meta(ge=1, le=MOST_SLOTS)] = 20
+    basket: Annotated[list[Id], Meta(max_length=MOST_BASKET)] = []  # about to be bought; not shown
+    exclude: Annotated[list[Id], Meta(max_length=MOST_BASKET)] = []
+    topics: Annotated[list[Id], Meta(max_length=MOST_BASKET)] = []  # the only ones shown
+    brands: Annotated[list[Id], Meta(max_length=MOST_BASKET)] = []
+    least_price: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
+    most_price: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
+    most_per_topic: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    diversity: Literal["none", "mmr", "dpp", "calibrated"] | UnsetType = UNSET
+
+
+class Related(msgspec.Struct, kw_only=True):
+    """An item bought by those who bought another, or alike in text."""
+
+    item: str
+    score: float
+    title: str | None = None
+    topic: str | None = None
+
+
+class RelatedItems(msgspec.Struct, kw_only=True):
+    """Items that go with one, the closest first."""
+
+    item: str
+    degraded: bool
+    release: str | None
+    items: list[Related]
+
+
+class Held(msgspec.Struct, kw_only=True):
+    """How much a customer is in a topic now."""
+
+    topic: str
+    engagements: float  # each halved for every half-life of age
+    share: Chance
+    last: str  # first day of the step of the latest one
+
+
+class Ahead(msgspec.Struct, kw_only=True):
+    """What is forecast of a topic in a window."""
+
+    topic: str
+    window: str
+    start: str  # first day of the window
+    end: str  # first day after it
+    chance: Chance
+    volume: float
+    low: int  # 80 % interval of the engagements
+    high: int
+
+
+class Moving(msgspec.Struct, kw_only=True):
+    """A change of interest: a topic taken up or left."""
+
+    topic: str
+    change: Literal["adopted", "abandoned"]
+    when: str | None = None  # first day of the step; none: it is forecast
+    window: str | None = None  # of what is forecast
+    chance: Chance | None = None
+
+
+class Interests(msgspec.Struct, kw_only=True):
+    """A customer's interests: now, forecast, and how they move."""
+
+    user: str
+    known: bool
+    degraded: bool
+    release: str | None
+    cutoff: str  # first day that is not known
+    now: list[Held]
+    forecast: list[Ahead]
+    migration: list[Moving]
+
+
+class Demand(msgspec.Struct, kw_only=True):
+    """What all customers together are forecast to do in a window."""
+
+    window: str
+    start: str
+    end: str
+    volume: float
+    low: int
+    high: int
+    customers: float  # expected to engage at all
+
+
+class TopicForecast(msgspec.Struct, kw_only=True):
+    """The forecast of a topic."""
+
+    topic: str
+    degraded: bool
+    release: str | None
+    windows: list[Demand]
+
+
+class Release(msgspec.Struct, kw_only=True):
+    """A release of a workspace's models."""
+
+    name: str
+    made: str
+    promoted: bool
+    serving: bool
+    recipe: str | None = None
+    recommender: bool = False
+    note: str | None = None  # why it can't be served
+
+
+class Health(msgspec.Struct, kw_only=True):
+    """Whether a process lives, or can answer."""
+
+    status: Literal["ok", "degraded", "starting"]
+    shops: dict[str, str]
+
+
+class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An error as RFC 9457 writes it."""
+
+    title: str
+    status: int
+    detail: str
+    type: str = "about:blank"
+    instance: str | None = None
+    errors: list[str] = []
