@@ -38,14 +38,20 @@ SHOWN = 3  # customers, where none is named
 
 
 def store_history(
-    store: Store, *, step: Step, choice: TopicSettings, topics: Topics | None = None
+    store: Store,
+    *,
+    step: Step,
+    choice: TopicSettings,
+    topics: Topics | None = None,
+    folded: bool = False,
 ) -> History:
     """Build the history of a store, up to its last complete step.
 
-    Without `topics`, for instance those a model was fitted to, they are chosen.
+    Without `topics`, for instance those a model was fitted to, they are chosen. `folded` counts
+    what came after that step as if just before its end.
     """
     try:
-        return _store_history(store, step, topics or store_topics(store, choice))
+        return _store_history(store, step, topics or store_topics(store, choice), folded)
     except duckdb.Error as error:
         raise DataError(
             f"The store '{store.path}' can't be read: {str(error).splitlines()[0]} "
@@ -64,7 +70,7 @@ def store_topics(store: Store, choice: TopicSettings, before: date | None = None
     return choose_topics(events, catalog, level=choice.level, floor=choice.floor, most=choice.most)
 
 
-def _store_history(store: Store, step: Step, topics: Topics) -> History:
+def _store_history(store: Store, step: Step, topics: Topics, folded: bool) -> History:
     span, counts = store.span, store.counts
     assert span is not None
     history = build_history(
@@ -79,16 +85,22 @@ def _store_history(store: Store, step: Step, topics: Topics) -> History:
     ends_early = step.index_of(last) == step.index_of(last + timedelta(days=1))
     known = step.index_of(last) - history.interest.origin + (0 if ends_early else 1)
     if 1 <= known < history.cutoff:
-        return history.until(known)
+        return history.folded(known) if folded else history.until(known)
     return history
 
 
 def workspace_history(
-    workspace: Workspace, topics: Topics | None = None, store: Store | None = None
+    workspace: Workspace,
+    topics: Topics | None = None,
+    store: Store | None = None,
+    *,
+    folded: bool = False,
 ) -> History:
     """Build the history of a workspace's store, or of another with the same settings."""
     asked, store = workspace.settings, store or workspace.store()
-    history = store_history(store, step=asked.forecast.step, choice=asked.topics, topics=topics)
+    history = store_history(
+        store, step=asked.forecast.step, choice=asked.topics, topics=topics, folded=folded
+    )
     kinds, target = history.interest.kinds_K, asked.forecast.target
     if not set(target) & set(kinds):
         raise HistoryError(

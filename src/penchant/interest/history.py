@@ -18,7 +18,7 @@ from penchant import columns as c
 from penchant.data.step import Step
 from penchant.errors import HistoryError
 from penchant.interest.calendar import Calendar, build_calendar
-from penchant.interest.interest import Floats, Interest, build_interest
+from penchant.interest.interest import Floats, Interest, Names, build_interest
 from penchant.interest.queries import match_queries
 from penchant.interest.topics import Topics
 
@@ -68,6 +68,22 @@ class History:
                 people = people.filter(pc.is_in(people[c.USER], pa.array(interest.users_U)))
         population = population_of(interest)
         return replace(self, interest=interest, population=population, people=people)
+
+    def folded(self, cutoff: int) -> "History":
+        """The first `cutoff` steps, where what came later counts as if just before their end.
+
+        For what answers between two steps: a step that has only begun would look quiet. The
+        population's totals are those of the first steps; users who came later are kept.
+        """
+        past = self.interest
+        step_N = np.minimum(past.step_N, np.int32(cutoff - 1))
+        interest = replace(past, steps=cutoff, step_N=step_N).summed()
+        population = replace(self.population, count_KTS=self.population.count_KTS[:, :, :cutoff])
+        return replace(self, interest=interest, population=population)
+
+    def of(self, users_B: Names) -> "History":
+        """Some users, in that order, beside the totals of the whole shop; nobody need be known."""
+        return replace(self, interest=self.interest.of(users_B))
 
     def only(self, row_U: npt.NDArray[np.int64]) -> "History":
         """The users at rows `row_U`, in that order, beside the totals of the whole shop."""

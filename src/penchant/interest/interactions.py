@@ -37,6 +37,7 @@ class Interactions:
     quantity_N: Floats
     money_N: Floats  # paid for all of them; NaN where unknown
     segment_U: Names | None = None  # what kind of customer each is; empty where unknown
+    key_A: Names | None = None  # what tells a basket from another of its user; where asked for
 
     def __post_init__(self) -> None:
         parts = (self.item_N, self.kind_N, self.time_N, self.basket_N, self.quantity_N)
@@ -102,6 +103,7 @@ class Interactions:
     def _taken(self, take_N: npt.NDArray[np.int64], user_N: Codes) -> "Interactions":
         basket_N = self.basket_N[take_N]
         changes_N = np.diff(basket_N, prepend=basket_N[:1]) != 0
+        first_N = np.append(True, changes_N[1:])[: len(basket_N)]
         return replace(
             self,
             user_N=user_N,
@@ -111,13 +113,17 @@ class Interactions:
             basket_N=np.cumsum(changes_N, dtype=np.int32),
             quantity_N=self.quantity_N[take_N],
             money_N=self.money_N[take_N],
+            key_A=None if self.key_A is None else self.key_A[basket_N[first_N]],
         )
 
 
-def build_interactions(events: ir.Table, kinds: Sequence[str]) -> Interactions:
+def build_interactions(
+    events: ir.Table, kinds: Sequence[str], *, keyed: bool = False
+) -> Interactions:
     """Gather the events of some kinds that name an item; sorts them once.
 
-    Events at one moment are in the order of their items. Raises HistoryError where there are none.
+    Events at one moment are in the order of their items. `keyed` keeps what tells baskets apart, so
+    that more events can join them. Raises HistoryError where there are none.
     """
     chosen = events.filter(events[c.KIND].isin(list(kinds)) & events[c.ITEM].notnull())
     day = chosen[c.TIME].cast("date").cast("string")
@@ -137,6 +143,7 @@ def build_interactions(events: ir.Table, kinds: Sequence[str]) -> Interactions:
     items_I, item_N = np.unique(rows[c.ITEM].astype(np.str_), return_inverse=True)
     kinds_K, kind_N = np.unique(rows[c.KIND].astype(np.str_), return_inverse=True)
     fresh_N = (rows[c.BASKET][1:] != rows[c.BASKET][:-1]) | (np.diff(user_N) != 0)
+    begins_N = np.append(True, fresh_N)
     return Interactions(
         users_U=users_U,
         items_I=items_I,
@@ -145,7 +152,8 @@ def build_interactions(events: ir.Table, kinds: Sequence[str]) -> Interactions:
         item_N=item_N.astype(np.int32),
         kind_N=kind_N.astype(np.int32),
         time_N=rows[c.TIME],
-        basket_N=np.append(0, np.cumsum(fresh_N)).astype(np.int32),
+        basket_N=(np.cumsum(begins_N) - 1).astype(np.int32),
         quantity_N=rows[c.QUANTITY],
         money_N=rows[c.MONEY],
+        key_A=rows[c.BASKET][begins_N].astype(np.str_) if keyed else None,
     )

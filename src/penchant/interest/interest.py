@@ -103,6 +103,23 @@ class Interest:
         take_N = np.repeat(self.start_U[row_U], size_B) + within_N
         return replace(self._keep(take_N), users_U=self.users_U[row_U], user_N=new_N)
 
+    def of(self, users_B: Names) -> "Interest":
+        """Those of some users, in that order; a user who isn't known has no entries."""
+        row_B = np.searchsorted(self.users_U, users_B).clip(max=len(self.users_U) - 1)
+        known = np.flatnonzero(self.users_U[row_B] == users_B)
+        mine = self.only(row_B[known])
+        return replace(mine, users_U=users_B, user_N=known[mine.user_N].astype(np.int32))
+
+    def summed(self) -> "Interest":
+        """The same, of several entries of one user, topic and step their sum."""
+        _, topics, steps = self.shape
+        cell_N = (self.user_N.astype(np.int64) * topics + self.topic_N) * steps + self.step_N
+        _, first_N, cell_N = np.unique(cell_N, return_index=True, return_inverse=True)
+        columns = (*self.count_NK.T, self.money_N)
+        *counts, money_N = (np.bincount(cell_N, column).astype(np.float32) for column in columns)
+        count_NK = np.stack(counts, axis=1) if counts else self.count_NK[first_N]
+        return replace(self._keep(first_N), count_NK=count_NK, money_N=money_N)
+
     def _keep(self, index_N: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Interest":
         return replace(
             self,
