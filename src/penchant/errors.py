@@ -38,6 +38,10 @@ class RecipeError(PenchantError):
     """A recipe or hyperparameter that doesn't exist or is out of range."""
 
 
+class UnknownError(PenchantError):
+    """An item, topic, release or key that doesn't exist."""
+
+
 def suggest(unknown: str, known: Iterable[str]) -> str:
     """Say what `unknown` may have meant, for the end of an error message."""
     names = sorted(known)

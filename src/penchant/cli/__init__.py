@@ -14,6 +14,7 @@ from penchant.cli.models import backtest, fit, forecast, report
 from penchant.cli.movement import migrate
 from penchant.cli.quarantine import quarantine
 from penchant.cli.recommendation import recommend
+from penchant.cli.releases import model
 from penchant.cli.rhythm import rhythm
 from penchant.cli.series import NEGATIVE_NUMBERS, series
 from penchant.cli.tuning import tune
@@ -35,7 +36,7 @@ VERBS = (
     report,
     doctor,
 )
-GROUPS = {"quarantine": quarantine, "worlds": worlds}
+GROUPS = {"model": model, "quarantine": quarantine, "worlds": worlds}
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -31,6 +31,7 @@ from penchant.interest.task import Task, Window
 from penchant.interest.topics import Topics
 
 FORMAT = 1
+MANIFEST = "manifest.json"
 FILES = ("model.json", "arrays.safetensors", "topics.parquet", "items.parquet", "words.parquet")
 LONG_TEXT = 4096  # characters; longer ones are stored as bytes
 Types = Mapping[str, type]
@@ -127,7 +128,7 @@ def write_artefact(files: Mapping[str, bytes], folder: Path) -> None:
     manifest = json.dumps({"format": FORMAT, "sha256": hashes}, indent=1).encode()
     folder.mkdir(parents=True, exist_ok=True)
     # The manifest goes last: without it nothing is valid.
-    for name, content in {**files, "manifest.json": manifest}.items():
+    for name, content in {**files, MANIFEST: manifest}.items():
         partial = folder / f"{name}.partial"
         with partial.open("wb") as file:
             file.write(content)
@@ -154,7 +155,7 @@ def load_model(folder: Path, *types: Types) -> tuple[Any, Topics]:
 
 def read_artefact(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
     """Read the files of a folder, checking every hash; ArtefactError where one isn't right."""
-    manifest = folder / "manifest.json"
+    manifest = folder / MANIFEST
     if not manifest.exists():
         raise ArtefactError(f"{folder} holds no model: it has no manifest.json. Run penchant fit.")
     try:

@@ -85,23 +85,22 @@ def fresh_history(
     topic_N = known.topic_of(events)
     kind_N = coded_among(past.kinds_K, [event.kind for event in events])
     told = np.flatnonzero((topic_N != NONE) & (kind_N != NONE))
-    some = [events[n] for n in told]
+    some = [events[n] for n in told.tolist()]
     index = [past.step.index_of(event.time.date()) - past.origin for event in some]
     sign = [(e.kind == PURCHASE) - (e.kind == RETURN) for e in some]
     count_NK = np.zeros((len(some), len(past.kinds_K)), dtype=np.float32)
     count_NK[np.arange(len(some)), kind_N[told]] = 1
-    more = {
-        "user_N": user_N[told],
-        "topic_N": topic_N[told],
-        "step_N": np.clip(np.array(index, dtype=np.int32), 0, past.steps - 1),
-        "count_NK": count_NK,
-        "money_N": np.array([(e.value or 0.0) * s for e, s in zip(some, sign, strict=True)]),
-    }
-    joined = {
-        name: np.concatenate([getattr(past, name), added]).astype(getattr(past, name).dtype)
-        for name, added in more.items()
-    }
-    return replace(history, interest=replace(past, **joined).summed())
+    step_N = np.clip(np.array(index, dtype=np.int32), 0, past.steps - 1)
+    money = [(e.value or 0.0) * s for e, s in zip(some, sign, strict=True)]
+    joined = replace(
+        past,
+        user_N=np.concatenate([past.user_N, user_N[told]]),
+        topic_N=np.concatenate([past.topic_N, topic_N[told]]),
+        step_N=np.concatenate([past.step_N, step_N]),
+        count_NK=np.concatenate([past.count_NK, count_NK]),
+        money_N=np.concatenate([past.money_N, np.array(money, dtype=np.float32)]),
+    )
+    return replace(history, interest=joined.summed())
 
 
 def coded_among(kinds_K: Sequence[str], asked: Sequence[str]) -> Codes:
@@ -116,7 +115,7 @@ def fresh_past(past: Interactions, user_N: Codes, events: Sequence[Event]) -> In
     item_N = coded(past.items_I, np.array([e.item or "" for e in events], dtype=np.str_))
     kind_N = coded_among(past.kinds_K, [event.kind for event in events])
     told = np.flatnonzero((item_N != NONE) & (kind_N != NONE))
-    some = [events[n] for n in told]
+    some = [events[n] for n in told.tolist()]
     key = np.array([basket_key(event) for event in some], dtype=np.str_)
     user_M = np.concatenate([past.user_N, user_N[told]])
     item_M = np.concatenate([past.item_N, item_N[told]])

@@ -11,6 +11,7 @@ LONGEST_ID = 512  # characters
 Id = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID)]
 Chance = Annotated[float, Meta(ge=0, le=1)]
 Verdict = Literal["accepted", "duplicate", "quarantined"]
+Change = Literal["adopted", "abandoned"]
 Level = Literal["fresh", "last", "segment", "popular"]  # how an answer was made, the best first
 
 
@@ -55,6 +56,21 @@ class Recommended(msgspec.Struct, kw_only=True):
     degraded: bool
     release: str | None  # that answered
     items: list[Suggestion]
+    left_out: list[Judged] = []  # of a raw history: events that couldn't be used
+    notes: list[str] = []  # what of the question couldn't be followed, such as an unknown topic
+
+
+class Listed(msgspec.Struct, kw_only=True):
+    """The same, its items written already."""
+
+    user: str
+    known: bool
+    level: Level
+    degraded: bool
+    release: str | None
+    items: msgspec.Raw
+    left_out: list[Judged] = []
+    notes: list[str] = []
 
 
 class Asked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -111,14 +127,23 @@ class Ahead(msgspec.Struct, kw_only=True):
     high: int
 
 
-class Moving(msgspec.Struct, kw_only=True):
-    """A change of interest: a topic taken up or left."""
+class Moved(msgspec.Struct, kw_only=True, rename={"left": "from", "entered": "to"}):
+    """A change of interest that was found: what was left for what."""
+
+    left: str | None  # none: nothing in particular
+    entered: str | None
+    date: str  # first day after
+    share: float  # of the customer's engagements
+    chance: Chance  # that such a change is none
+
+
+class Turn(msgspec.Struct, kw_only=True):
+    """A change of interest that is forecast: a topic likely taken up, or given up."""
 
     topic: str
-    change: Literal["adopted", "abandoned"]
-    when: str | None = None  # first day of the step; none: it is forecast
-    window: str | None = None  # of what is forecast
-    chance: Chance | None = None
+    change: Change
+    window: str
+    chance: Chance
 
 
 class Interests(msgspec.Struct, kw_only=True):
@@ -131,7 +156,8 @@ class Interests(msgspec.Struct, kw_only=True):
     cutoff: str  # first day that is not known
     now: list[Held]
     forecast: list[Ahead]
-    migration: list[Moving]
+    moved: list[Moved]  # as `penchant migrate` last found
+    turning: list[Turn]
 
 
 class Demand(msgspec.Struct, kw_only=True):
