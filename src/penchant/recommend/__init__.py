@@ -8,6 +8,8 @@ _PARTS = (
     "basket.NextBasket",
     "content.Content",
     "content.FittedContent",
+    "guided.FittedGuided",
+    "guided.Guided",
     "neighbours.FittedItemNeighbours",
     "neighbours.FittedUserNeighbours",
     "neighbours.ItemNeighbours",

@@ -98,3 +98,13 @@ def strongest(score_BI: npt.NDArray[np.floating], most: int) -> csr_array:
     found.eliminate_zeros()
     found.sort_indices()
     return found
+
+
+def strongest_of(score_BI: csr_array, most: int) -> csr_array:
+    """The `most` largest positive scores of each row of a sparse matrix."""
+    found = score_BI.tocoo()
+    kept = np.lexsort((found.col, -found.data, found.row))
+    row = found.row[kept]
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    kept = kept[(place < most) & (found.data[kept] > 0)]
+    return csr_array((found.data[kept], (found.row[kept], found.col[kept])), shape=found.shape)
