@@ -3,7 +3,8 @@
     python benchmarks/guided.py            the whole benchmark; writes benchmarks/results
     python benchmarks/guided.py --early    the same at an earlier date, to develop on; only prints
 
-The same candidates, signals and trees, with and without the signals of the forecast.
+Item models alone, each with and without the forecast to guide it; and the whole recommender, whose
+candidates, signals and trees are the same with and without the signals of the forecast.
 """
 
 import os
@@ -30,10 +31,15 @@ from penchant.evaluation.ledger import ALL
 from penchant.interest.history import History
 from penchant.interest.interactions import Interactions, build_interactions
 from penchant.interest.model import Recipe
+from penchant.interest.task import Task, Window
 from penchant.models.boosted import Boosted
 from penchant.models.gamma_poisson import GammaPoisson
 from penchant.recommend.assortment import Assortment, assortment_of
+from penchant.recommend.candidates import Asked, Source
+from penchant.recommend.guided import Guided
+from penchant.recommend.neighbours import ItemNeighbours, UserNeighbours
 from penchant.recommend.recommender import Recommender
+from penchant.recommend.repeat import Repeat
 from penchant.recommend.sight import moment
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -45,16 +51,24 @@ GUIDES: dict[str, Recipe | None] = {
     "gamma_poisson": GammaPoisson(),
     "boosted": Boosted(),
 }
+WHOLE = "recommender"
+MODELS: dict[str, Source] = {
+    "repeat": Repeat(),
+    "items": ItemNeighbours(),
+    "users": UserNeighbours(),
+}
 PARTS = ("recall", "ndcg", "repeat_recall", "explore_recall")
 METRICS = tuple(f"{part}@{slots}" for slots in SLOTS for part in PARTS)
 CAVEATS = """\
 Complete Journey, users with at least 5 baskets and items sold at least 10 times before the cutoff.
 Each user is shown ten items, or fifty; asked is what is bought in the 28 days after the cutoff, by
-users who bought something then. `without` is the same recommender with
-nothing forecast: it still knows each customer's own topics, counts and cadence. `repeat_recall` and
-`explore_recall` are the parts of the recall by items bought before, and by new ones. Chances are
-summed over all that was shown, and held against what came. Brackets hold 95 % intervals over users
-of the difference to `without`, means over the cutoffs.
+users who bought something then. `repeat_recall` and `explore_recall` are the parts of the recall by
+items bought before, and by new ones. `repeat`, `items` and `users` are item models alone: habits,
+item neighbours, user neighbours, of which the last two propose only what is new to a user; guided,
+their scores lean on the chance forecast of each item's topic (`Guided`, whose weight was chosen at
+cutoff 36). `recommender` is all sources and the ranker: `without` a forecast it still knows each
+customer's own topics, counts and cadence. Brackets hold 95 % intervals over users of the difference
+to `without`, means over the cutoffs.
 """
 
 
@@ -63,8 +77,6 @@ class Trial:
     """One guide at one cutoff."""
 
     found: dict[int, Found]  # by slots
-    expected: float  # hits, by the chances
-    came: float
     seconds: float
 
 
@@ -85,39 +97,73 @@ def case_at(every: Interactions, history: History, cutoff: int) -> Case:
 
 
 def tried(case: Case, goods: Assortment, history: History, interest: Recipe | None) -> Trial:
-    """Fit and recommend."""
+    """Fit the recommender and recommend."""
     start = time.perf_counter()
     fitted = Recommender(interest=interest, steps=STEPS).fit(case.past, goods, history)
     lists = fitted.recommend(case.past, history, max(SLOTS))
     seconds = time.perf_counter() - start
-    shown = {slots: found(case, lists.item_BK[:, :slots]) for slots in SLOTS}
-    row_BK = np.arange(len(lists.item_BK))[:, None]
-    hit_BK = (case.came_UI.toarray()[row_BK, lists.item_BK] > 0) & (lists.item_BK >= 0)
-    expected = float(np.nansum(lists.chance_BK))
-    return Trial(shown, expected, float(hit_BK.sum()), seconds)
+    return Trial(shown(case, lists.item_BK), seconds)
 
 
-def rows_of(trials: dict[str, dict[int, Trial]]) -> list[Row]:
+def alone(case: Case, goods: Assortment, asked: Asked, source: Source) -> Trial:
+    """Fit an item model and propose."""
+    start = time.perf_counter()
+    scores_BI = Guided(source).fit(case.past, goods).propose(asked, max(SLOTS))
+    top_UK = top_of(scores_BI, max(SLOTS))
+    return Trial(shown(case, top_UK), time.perf_counter() - start)
+
+
+def top_of(scores_BI: csr_array, most: int) -> np.ndarray:
+    """The best items of each user, the best first; -1 where there are no more."""
+    found_M = scores_BI.tocoo()
+    order_M = np.lexsort((found_M.col, -found_M.data, found_M.row))
+    row_M = found_M.row[order_M]
+    place_M = np.arange(len(row_M)) - np.searchsorted(row_M, row_M)
+    top_UK = np.full((scores_BI.shape[0], most), -1, dtype=np.int64)
+    top_UK[row_M, place_M] = found_M.col[order_M]
+    return top_UK
+
+
+def shown(case: Case, top_UK: np.ndarray) -> dict[int, Found]:
+    """How the first items do."""
+    return {slots: found(case, top_UK[:, :slots]) for slots in SLOTS}
+
+
+def foreseen(case: Case, history: History, interest: Recipe | None) -> Asked:
+    """The users, and what is forecast of them."""
+    if interest is None:
+        return Asked(case.past)
+    task = Task(windows=(Window(0, STEPS),), target=case.past.kinds_K, step=history.interest.step)
+    forecast = interest.fit(history, task).predict(history)
+    row_U = np.searchsorted(forecast.users_U, case.past.users_U)
+    assert (forecast.users_U[row_U] == case.past.users_U).all()
+    volume_UT, chance_UT = forecast.volume_UTW[row_U, :, 0], forecast.chance_UTW[row_U, :, 0]
+    return Asked(case.past, volume_UT, chance_UT)
+
+
+Trials = dict[tuple[str, str], list[Trial]]  # by item model and guide; one a cutoff
+
+
+def rows_of(trials: Trials) -> list[Row]:
     """Means over cutoffs, and each guide's lead with its interval."""
     rows = []
-    for guide, by_cutoff in trials.items():
+    for (model, guide), mine in trials.items():
         at = (JOURNEY, "mean", ALL)
+        name = f"{model}, {guide}"
         for metric in METRICS:
-            value = float(np.mean([each_U(t, metric).mean() for t in by_cutoff.values()]))
-            rows.append(Row(*at, guide, metric, value))
+            value = float(np.mean([each_U(trial, metric).mean() for trial in mine]))
+            rows.append(Row(*at, name, metric, value))
             if guide == PLAIN:
                 continue
             leads = []
-            for cutoff, trial in by_cutoff.items():
-                lead_U = each_U(trial, metric) - each_U(trials[PLAIN][cutoff], metric)
+            for trial, plain in zip(mine, trials[model, PLAIN], strict=True):
+                lead_U = each_U(trial, metric) - each_U(plain, metric)
                 weight_DU = draw_weights(len(lead_U))
                 leads.append((lead_U.mean(), weight_DU @ lead_U / weight_DU.sum(axis=1)))
             low, high = interval(np.mean([draws_D for _, draws_D in leads], axis=0))
             lead = float(np.mean([mean for mean, _ in leads]))
-            rows.append(Row(*at, f"{guide} - {PLAIN}", metric, lead, low, high))
-        for name in ("expected", "came", "seconds"):
-            mean = float(np.mean([getattr(trial, name) for trial in by_cutoff.values()]))
-            rows.append(Row(*at, guide, name, mean))
+            rows.append(Row(*at, f"{name} - {PLAIN}", metric, lead, low, high))
+        rows.append(Row(*at, name, "seconds", float(np.mean([trial.seconds for trial in mine]))))
     return rows
 
 
@@ -132,35 +178,38 @@ def each_U(trial: Trial, metric: str) -> np.ndarray:
 def page(about: list[str], rows: list[Row]) -> str:
     """The results for people."""
     value = {(row.model, row.metric): row for row in rows}
-    columns = (*METRICS, "expected", "came", "seconds")
+    names = list(dict.fromkeys(row.model for row in rows if " - " not in row.model))
     lines = [
         (
-            guide,
-            *(f"{value[guide, name].value:.{4 if name in METRICS else 0}f}" for name in columns),
+            name,
+            *(f"{value[name, metric].value:.4f}" for metric in METRICS),
+            f"{value[name, 'seconds'].value:.0f}",
         )
-        for guide in GUIDES
+        for name in names
     ]
     leads = [
         (
             row.model,
             row.metric,
             f"{row.value:+.4f} [{row.low:+.4f}, {row.high:+.4f}]",
+            f"{100 * row.value / max(value[plain_of(row.model), row.metric].value, 1e-12):+.1f} %",
         )
         for row in rows
-        if " - " in row.model
+        if " - " in row.model and row.metric.startswith("recall")
     ]
-    return (
-        "\n\n".join(
-            [
-                "# Items by interest",
-                "\n".join(f"* {line}" for line in about),
-                CAVEATS,
-                table(("forecast", *columns), lines),
-                table(("difference", "metric", "lead"), leads),
-            ]
-        )
-        + "\n"
+    parts = (
+        "# Items by interest",
+        "\n".join(f"* {line}" for line in about),
+        CAVEATS,
+        table(("item model, forecast", *METRICS, "seconds"), lines),
+        table(("difference", "metric", "lead", ""), leads),
     )
+    return "\n\n".join(parts) + "\n"
+
+
+def plain_of(name: str) -> str:
+    """The same item model without a forecast."""
+    return f"{name.partition(',')[0]}, {PLAIN}"
 
 
 def main() -> int:
@@ -170,14 +219,20 @@ def main() -> int:
     about = setting(shlex.join(["python", "benchmarks/guided.py", *sys.argv[1:]]))
     log, history = PUBLIC[JOURNEY](), complete_journey()
     every = build_interactions(ibis.memtable(log.events), ["purchase"])
-    trials: dict[str, dict[int, Trial]] = {guide: {} for guide in GUIDES}
+    trials: Trials = {(model, guide): [] for model in (*MODELS, WHOLE) for guide in GUIDES}
     for cutoff in EARLY if early else CUTOFFS:
         case, known = case_at(every, history, cutoff), history.until(cutoff, panel=True)
         goods = assortment_of(case.past, history.topics, log.catalog)
         for guide, interest in GUIDES.items():
-            trials[guide][cutoff] = tried(case, goods, known, interest)
-            recall = each_U(trials[guide][cutoff], METRICS[0]).mean()
-            tell(f"cutoff {cutoff}, {guide}: recall {recall:.4f}")
+            asked = foreseen(case, known, interest)
+            for model, source in MODELS.items():
+                trials[model, guide].append(alone(case, goods, asked, source))
+            trials[WHOLE, guide].append(tried(case, goods, known, interest))
+            recalls = [
+                f"{model} {each_U(trials[model, guide][-1], METRICS[0]).mean():.4f}"
+                for model in (*MODELS, WHOLE)
+            ]
+            tell(f"cutoff {cutoff}, {guide}: recall@10 {', '.join(recalls)}")
     rows = rows_of(trials)
     about.append(f"took {(time.perf_counter() - start) / 60:.1f} minutes")
     text = page(about, rows)
