@@ -42,6 +42,26 @@ class UnknownError(PenchantError):
     """An item, topic, release or key that doesn't exist."""
 
 
+class ConflictError(PenchantError):
+    """What can't be done as things stand, such as a key used again for something else."""
+
+
+class WaitError(PenchantError):
+    """What can be asked again in `seconds`."""
+
+    def __init__(self, message: str, seconds: float = 1) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class BusyError(WaitError):
+    """More is asked at once than there is room for."""
+
+
+class UnreadyError(WaitError):
+    """What is still being opened, or has nothing to answer from yet."""
+
+
 def suggest(unknown: str, known: Iterable[str]) -> str:
     """Say what `unknown` may have meant, for the end of an error message."""
     names = sorted(known)

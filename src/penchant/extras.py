@@ -17,8 +17,9 @@ EXTRAS = {
     "optuna": "tune",
     "msgspec": "serve",
     "prometheus_client": "serve",
-    "starlette": "serve",
     "uvicorn": "serve",
+    "uvloop": "serve",
+    "httptools": "serve",
 }  # by the package that is imported
 
 

@@ -17,6 +17,7 @@ from penchant.cli.recommendation import recommend
 from penchant.cli.releases import model
 from penchant.cli.rhythm import rhythm
 from penchant.cli.series import NEGATIVE_NUMBERS, series
+from penchant.cli.serving import key, serve
 from penchant.cli.tuning import tune
 from penchant.cli.worlds import worlds
 
@@ -34,9 +35,10 @@ VERBS = (
     rhythm,
     migrate,
     report,
+    serve,
     doctor,
 )
-GROUPS = {"model": model, "quarantine": quarantine, "worlds": worlds}
+GROUPS = {"key": key, "model": model, "quarantine": quarantine, "worlds": worlds}
 
 app = typer.Typer(
     no_args_is_help=True,

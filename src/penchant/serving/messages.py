@@ -1,12 +1,13 @@
 """What goes over the wire: requests and replies, from which the OpenAPI document is made."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-MOST_EVENTS, MOST_SLOTS, MOST_BASKET = 10_000, 100, 200
+MOST_EVENTS, MOST_RAW, MOST_SLOTS, MOST_BASKET = 10_000, 2_000, 100, 200
 LONGEST_ID = 512  # characters
+EVENTS = {"items": {"description": "An Event; what is none is judged so."}}  # one by one
 
 Id = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID)]
 Chance = Annotated[float, Meta(ge=0, le=1)]
@@ -83,8 +84,20 @@ class Asked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     brands: Annotated[list[Id], Meta(max_length=MOST_BASKET)] = []
     least_price: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
     most_price: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
-    most_per_topic: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    most_per_topic: Annotated[int, Meta(ge=0, le=MOST_SLOTS)] | UnsetType = UNSET  # 0: any number
     diversity: Literal["none", "mmr", "dpp", "calibrated"] | UnsetType = UNSET
+
+
+class RawAsked(Asked, kw_only=True, forbid_unknown_fields=True):
+    """A raw history to answer by, of which nothing is stored, and what the list must keep to."""
+
+    events: Annotated[list[Any], Meta(max_length=MOST_RAW, extra_json_schema=EVENTS)]
+
+
+class Batch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Events to take in, each of which is judged by itself."""
+
+    events: Annotated[list[Any], Meta(max_length=MOST_EVENTS, extra_json_schema=EVENTS)]
 
 
 class Related(msgspec.Struct, kw_only=True):
@@ -160,6 +173,13 @@ class Interests(msgspec.Struct, kw_only=True):
     turning: list[Turn]
 
 
+class TopicPage(msgspec.Struct, kw_only=True):
+    """Some of the topics, by name."""
+
+    topics: list[str]
+    next: str | None  # cursor of the next page; none: this is the last
+
+
 class Demand(msgspec.Struct, kw_only=True):
     """What all customers together are forecast to do in a window."""
 
@@ -193,11 +213,18 @@ class Release(msgspec.Struct, kw_only=True):
     note: str | None = None  # why it can't be served
 
 
+class ReleasePage(msgspec.Struct, kw_only=True):
+    """Some of the releases, by name."""
+
+    releases: list[Release]
+    next: str | None
+
+
 class Health(msgspec.Struct, kw_only=True):
-    """Whether a process lives, or can answer."""
+    """Whether a process lives, or a shop can answer."""
 
     status: Literal["ok", "degraded", "starting"]
-    shops: dict[str, str]
+    note: str | None = None  # what is wrong
 
 
 class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -205,7 +232,6 @@ class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     title: str
     status: int
-    detail: str
+    detail: str  # what was wrong, what was found, what to do
     type: str = "about:blank"
-    instance: str | None = None
-    errors: list[str] = []
+    errors: list[str] = []  # places in the body
