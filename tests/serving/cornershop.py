@@ -1,6 +1,7 @@
 """A small shop in memory that behaves as a served one does, and a client without a network."""
 
 import asyncio
+import atexit
 import hashlib
 import io
 import json
@@ -33,6 +34,8 @@ CATALOG = {
     "i55": "Coffee > Espresso",
     "i77": "Bread/Rolls",
 }
+LOOP = asyncio.new_event_loop()
+atexit.register(LOOP.close)
 RELEASES = ("2026-02-01T06-00-00", "2026-03-02T06-00-00")
 
 
@@ -209,7 +212,7 @@ class Client:
 
     def __init__(self, app, key=None):
         self.app, self.key = app, key
-        self.loop = asyncio.new_event_loop()
+        self.loop = LOOP
 
     def ask(self, method, target, body=None, *, key=None, parts=None, **headers):
         """`body` is bytes, or becomes JSON; `parts` are its messages."""

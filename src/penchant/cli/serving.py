@@ -42,9 +42,9 @@ def serve(
     from penchant.workspace import Workspace
 
     with refusing(False):
+        workspaces = [Workspace.open(path) for path in config or [DEFAULT_CONFIG]]
         server = needed("penchant.serving.server", "penchant serve")
         shop = needed("penchant.serving.shop", "penchant serve")
-        workspaces = [Workspace.open(path) for path in config or [DEFAULT_CONFIG]]
         place = server.Place(host=host, port=port)
         server.serve(workspaces, shop.open_shop, place, requests=requests)
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -20,14 +20,16 @@ from penchant.serving.head import BoundedProtocol
 from penchant.serving.keys import KeyFile
 from penchant.serving.log import Log
 from penchant.serving.protocol import Shop
-from penchant.workspace import Workspace
+
+if TYPE_CHECKING:
+    from penchant.workspace import Workspace
 
 GRACE = 20  # seconds that requests have to finish in when the server stops
 KEEP_ALIVE = 75  # seconds that an idle connection is kept; clients reuse theirs for a minute
 BACKLOG = 1024
 STOPS = (signal.SIGINT, signal.SIGTERM)
 logger = logging.getLogger(__name__)
-Opener = Callable[[Workspace], Shop]
+Opener = Callable[["Workspace"], Shop]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,7 @@ def listen(family: int, address: tuple[Any, ...]) -> socket.socket:
 class Staff:
     """Opens the shops once the server listens, and closes them when it stops."""
 
-    def __init__(self, shops: Sequence[tuple[Tenant, Workspace]], opener: Opener) -> None:
+    def __init__(self, shops: Sequence[tuple[Tenant, "Workspace"]], opener: Opener) -> None:
         self._shops, self._opener = shops, opener
         self._opening: asyncio.Task[None] | None = None
         self.server: uvicorn.Server | None = None  # stopped when a shop can't be opened
@@ -104,7 +106,7 @@ class Staff:
 
 
 def serve(
-    workspaces: Sequence[Workspace], opener: Opener, place: Place, *, requests: bool = True
+    workspaces: Sequence["Workspace"], opener: Opener, place: Place, *, requests: bool = True
 ) -> None:
     """Serve workspaces until SIGINT or SIGTERM; requests begun by then are answered.
 
@@ -125,13 +127,14 @@ def serve(
     with listen(family, address) as taken, _logged(log), _signals_end_quietly():
         host, port = taken.getsockname()[:2]
         logger.info("listening at %s, port %d%s", host, port, ", without keys" * gate.open)
-        staff.server = uvicorn.Server(_config(App(gate, log, staff)))
+        staff.server = uvicorn.Server(make_config(App(gate, log, staff)))
         staff.server.run(sockets=[taken])
     if staff.failure is not None:
         raise staff.failure
 
 
-def _config(app: App) -> uvicorn.Config:
+def make_config(app: App) -> uvicorn.Config:
+    """How uvicorn serves it: one process, no log and no headers of its own."""
     return uvicorn.Config(
         app,
         loop="uvloop",
