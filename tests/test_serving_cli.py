@@ -48,5 +48,4 @@ def test_what_is_refused(config, words, said):
 
 
 def test_serving_needs_settings(tmp_path):
-    result = run("serve", "-c", tmp_path / "penchant.toml")
-    assert result.exit_code == 2
+    assert "penchant.toml" in told("serve", "-c", tmp_path / "penchant.toml", code=2)["error"]

@@ -36,7 +36,7 @@ CATALOG = {
 }
 LOOP = asyncio.new_event_loop()
 atexit.register(LOOP.close)
-RELEASES = ("2026-02-01T06-00-00", "2026-03-02T06-00-00")
+RELEASES = ("r0001", "r0002")
 
 
 class CornerShop:
@@ -134,7 +134,8 @@ class CornerShop:
                 for topic in sorted(set(topics))
             ],
             forecast=[],
-            migration=[],
+            moved=[],
+            turning=[],
         )
 
     async def related(self, item, slots):

@@ -5,7 +5,7 @@ import json
 import pytest
 from cornershop import RELEASES, Client, serving
 
-from penchant.errors import BusyError, PenchantError, UnreadyError
+from penchant.errors import ArtefactError, BusyError, PenchantError, UnreadyError
 from penchant.serving import body
 from penchant.serving.messages import Health
 from penchant.serving.problems import TITLES
@@ -162,7 +162,7 @@ class TestProblems:
         reply = refused(served.ask("POST", "/v1/users/C/recommendations", sent), 422)
         assert place in reply.json["errors"][0]
 
-    @pytest.mark.parametrize("sent", [{"events": 3}, {"events": [], "more": 1}, [EVENT], 3])
+    @pytest.mark.parametrize("sent", [{"events": 3}, {"events": []}, {"events": [], "more": 1}, [EVENT], 3])
     def test_events_that_are_none(self, served, sent):
         refused(served.ask("POST", "/v1/events", sent), 422)
 
@@ -185,6 +185,7 @@ class TestProblems:
     def test_what_the_shop_refuses(self, served):
         for error, status in (
             (PenchantError("The settings forbid it. Ask something else."), 422),
+            (ArtefactError("The release 'r0001' is damaged. Promote another."), 409),
             (BusyError("The journal is behind. Send it again.", 2.2), 429),
             (UnreadyError("Nothing is ingested yet. Run `penchant ingest`."), 503),
         ):

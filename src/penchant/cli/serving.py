@@ -32,16 +32,18 @@ def serve(
     requests: Annotated[
         bool, typer.Option("--requests/--no-requests", help="Log every request.")
     ] = True,
+    json: Json = False,
 ) -> None:
     """Answer over HTTP: events in, interests and recommendations out.
 
-    Runs until it is interrupted. Its log goes to standard error, a JSON object a line. Several
-    shops can be served at once; a request's key says which one is meant.
+    Runs until it is interrupted. Its log goes to standard error, a JSON object a line; with --json
+    a refusal to start is JSON too. Several shops can be served at once; a request's key says which
+    one is meant.
     """
     from penchant.extras import needed
     from penchant.workspace import Workspace
 
-    with refusing(False):
+    with refusing(json):
         workspaces = [Workspace.open(path) for path in config or [DEFAULT_CONFIG]]
         server = needed("penchant.serving.server", "penchant serve")
         shop = needed("penchant.serving.shop", "penchant serve")

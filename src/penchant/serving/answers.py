@@ -12,6 +12,7 @@ from penchant.serving.messages import (
     Batch,
     Health,
     Interests,
+    Listed,
     RawAsked,
     Recommended,
     RelatedItems,
@@ -50,17 +51,17 @@ async def take_events(call: Call) -> Taken:
     return taken
 
 
-async def recommend(call: Call) -> Recommended:
+async def recommend(call: Call) -> Recommended | Listed:
     """List items by the settings' rules."""
     return await _shop(call).recommend(call.value, Asked(slots=call.values[0]))
 
 
-async def recommend_by(call: Call) -> Recommended:
+async def recommend_by(call: Call) -> Recommended | Listed:
     """List items by rules that come along."""
     return await _shop(call).recommend(call.value, _decode_asked(_asked, call))
 
 
-async def recommend_raw(call: Call) -> Recommended:
+async def recommend_raw(call: Call) -> Recommended | Listed:
     """List items for a history that comes along."""
     asked = _decode_asked(_raw, call)
     return await _shop(call).recommend_raw(asked.events, asked)

@@ -1,6 +1,6 @@
 """The ASGI application: a request in, its answer or its problem out, and a note of it.
 
-It is plain ASGI. A framework's layers would take longer than the answer: see `docs/log.md`.
+It is plain ASGI: with problems, keys, limits and numbers of our own, a framework would only route.
 """
 
 import logging

@@ -14,7 +14,7 @@ from penchant.serving.messages import (
     Held,
     Interests,
     Judged,
-    Moving,
+    Moved,
     RawAsked,
     Recommended,
     Related,
@@ -25,10 +25,11 @@ from penchant.serving.messages import (
     Taken,
     TopicForecast,
     TopicPage,
+    Turn,
 )
 
 USER, ITEM, TOPIC = "C011", "i68", "Tea > Green tea"
-RELEASE = "2026-03-02T06-00-00"
+RELEASE = "r0003"
 EVENT: dict[str, Any] = {
     c.EVENT: "o-1017-1",
     c.USER: USER,
@@ -112,7 +113,12 @@ REPLIES: dict[str, msgspec.Struct] = {
                 high=3,
             )
         ],
-        migration=[Moving(topic=TOPIC, change="adopted", when="2026-01-12")],
+        moved=[
+            Moved(
+                left="Coffee > Espresso", entered=TOPIC, date="2026-01-12", share=0.3, chance=0.002
+            )
+        ],
+        turning=[Turn(topic="Coffee > Espresso", change="abandoned", window="1-4", chance=0.4)],
     ),
     "related": RelatedItems(
         item=ITEM,

@@ -97,7 +97,9 @@ class RawAsked(Asked, kw_only=True, forbid_unknown_fields=True):
 class Batch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Events to take in, each of which is judged by itself."""
 
-    events: Annotated[list[Any], Meta(max_length=MOST_EVENTS, extra_json_schema=EVENTS)]
+    events: Annotated[
+        list[Any], Meta(min_length=1, max_length=MOST_EVENTS, extra_json_schema=EVENTS)
+    ]
 
 
 class Related(msgspec.Struct, kw_only=True):

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from penchant.errors import ConflictError, PenchantError, UnknownError, UnreadyError, WaitError
+from penchant.errors import (
+    ArtefactError,
+    BusyError,
+    ConflictError,
+    PenchantError,
+    UnknownError,
+    UnreadyError,
+    WaitError,
+)
 from penchant.serving.messages import Problem
 
 PROBLEM_TYPE = b"application/problem+json"
@@ -25,6 +33,13 @@ TITLES = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
+STATUS = (
+    (UnknownError, 404),
+    (ConflictError, 409),
+    (ArtefactError, 409),  # a release that can't be loaded
+    (BusyError, 429),
+    (UnreadyError, 503),
+)  # of our errors; 422 for any other
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -52,12 +67,8 @@ def problem_of(error: PenchantError) -> ProblemError:
     """The problem that an error of ours is to a client."""
     if isinstance(error, ProblemError):
         return error
-    if isinstance(error, UnknownError):
-        return ProblemError(404, str(error))
-    if isinstance(error, ConflictError):
-        return ProblemError(409, str(error))
+    status = next((status for kind, status in STATUS if isinstance(error, kind)), 422)
     if isinstance(error, WaitError):
         after = str(max(1, math.ceil(error.seconds))).encode()
-        status = 503 if isinstance(error, UnreadyError) else 429
         return ProblemError(status, str(error), headers=((b"retry-after", after),))
-    return ProblemError(422, str(error))
+    return ProblemError(status, str(error))

@@ -8,6 +8,7 @@ from penchant.serving.messages import (
     Asked,
     Health,
     Interests,
+    Listed,
     Recommended,
     RelatedItems,
     Release,
@@ -46,11 +47,11 @@ class Shop(Protocol):
         """
         ...
 
-    async def recommend(self, user: str, asked: Asked) -> Recommended:
+    async def recommend(self, user: str, asked: Asked) -> Recommended | Listed:
         """List items for a customer."""
         ...
 
-    async def recommend_raw(self, events: list[Any], asked: Asked) -> Recommended:
+    async def recommend_raw(self, events: list[Any], asked: Asked) -> Recommended | Listed:
         """List items for whoever did these events, of which none is stored."""
         ...
 

@@ -78,4 +78,4 @@ def test_how_the_shop_stands(served):
     assert found["penchant_freshness_seconds",] == 0.25
     assert found["penchant_journal_pending_bytes",] == 17
     assert found["penchant_requests_in_flight",] == 1  # the one that asks
-    assert found["penchant_release", ("release", "2026-02-01T06-00-00")] == 1
+    assert found["penchant_release", ("release", "r0001")] == 1
