@@ -12,7 +12,7 @@ from penchant.serving.routes import ROUTES
 
 NAMES = ["events", "slots", "user", "item", "time", "basket", "topics", "least_price"]
 HEADERS = ["authorization", "content_type", "content_encoding", "content_length", "accept"]
-HEADERS += ["host", "idempotency_key", "x_request_id"]
+HEADERS += ["host", "origin", "idempotency_key", "x_request_id"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: (

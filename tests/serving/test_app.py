@@ -162,7 +162,9 @@ class TestProblems:
         reply = refused(served.ask("POST", "/v1/users/C/recommendations", sent), 422)
         assert place in reply.json["errors"][0]
 
-    @pytest.mark.parametrize("sent", [{"events": 3}, {"events": []}, {"events": [], "more": 1}, [EVENT], 3])
+    @pytest.mark.parametrize(
+        "sent", [{"events": 3}, {"events": []}, {"events": [], "more": 1}, [EVENT], 3]
+    )
     def test_events_that_are_none(self, served, sent):
         refused(served.ask("POST", "/v1/events", sent), 422)
 

@@ -163,6 +163,15 @@ class TestServer:
         app, *_ = serving(tmp_path, keys=False)
         assert Client(app).ask("GET", "/v1/topics", host=host).status == 403
 
+    @pytest.mark.parametrize("origin", ["https://shop.example", "null", "http://127.0.0.1.example"])
+    def test_without_keys_a_page_of_another_site_changes_nothing(self, tmp_path, origin):
+        app, (tenant,), _, _ = serving(tmp_path, keys=False)
+        client = Client(app)
+        assert client.ask("POST", "/v1/models/r0002/promote", origin=origin).status == 403
+        assert tenant.shop.promoted == ["r0001"]
+        own = client.ask("POST", "/v1/models/r0002/promote", origin="http://localhost:3000")
+        assert own.status == 200
+
     @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000", "[::1]:8000", "LOCALHOST:1"])
     def test_this_machines_own_names(self, tmp_path, host):
         app, *_ = serving(tmp_path, keys=False)

@@ -22,7 +22,11 @@ EVENTS = st.builds(
 GETS = ["/v1/models", "/v1/topics?limit=1", "/readyz", "/none", "/v1/items/x/related"]
 GETS += [f"/v1/users/{user}/{what}" for user in "ab" for what in ("recommendations", "interests")]
 POSTS = [*(f"/v1/models/{name}/promote" for name in RELEASES), "/v1/models/rollback"]
-SENT = EVENTS | st.fixed_dictionaries({"events": st.lists(EVENTS, min_size=1, max_size=3)}) | st.just(b"{")
+SENT = (
+    EVENTS
+    | st.fixed_dictionaries({"events": st.lists(EVENTS, min_size=1, max_size=3)})
+    | st.just(b"{")
+)
 ASKED = st.one_of(
     st.tuples(st.just("POST"), st.just("/v1/events"), SENT, st.sampled_from(["", "k1"])),
     st.tuples(st.just("GET"), st.sampled_from(GETS), st.none(), st.just("")),

@@ -71,7 +71,7 @@ class Gate:
             self._look_at = now + LOOK
             self._look()
         if self._alone is not None and self.open:
-            _check_host(headers)
+            _check_names(headers)
             return self._alone, None
         tenant, key = self._known(headers.get(b"authorization"))
         if scope not in key.scopes:
@@ -151,16 +151,17 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _check_host(headers: Mapping[bytes, bytes]) -> None:
-    """Refuse what a page in a browser could send here under a name of its own."""
-    host = headers.get(b"host", b"localhost").decode("latin-1")
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    if not is_loopback(name):
-        raise ProblemError(
-            403,
-            f"Without keys, only requests to this machine's own name are answered, not '{host}'. "
-            "Make a key with `penchant key add`.",
-        )
+def _check_names(headers: Mapping[bytes, bytes]) -> None:
+    """Refuse what a page of another site could have a browser on this machine send."""
+    origin = headers.get(b"origin", b"//localhost").decode("latin-1").rpartition("//")[2]
+    for sent in (headers.get(b"host", b"localhost").decode("latin-1"), origin):
+        name = sent if sent.endswith("]") else sent.rpartition(":")[0] or sent
+        if not is_loopback(name):
+            raise ProblemError(
+                403,
+                f"Without keys, only requests by this machine's own name are answered, and from "
+                f"its own pages, not '{sent}'. Make a key with `penchant key add`.",
+            )
 
 
 def _unauthorized(detail: str, challenge: bytes) -> ProblemError:
