@@ -22,6 +22,10 @@ class DataError(PenchantError):
     """A source, table or store that can't be read as asked."""
 
 
+class LockedError(DataError):
+    """A folder that another process is writing to; it is free again when that one is done."""
+
+
 class HistoryError(PenchantError):
     """A cutoff, window or history that doesn't fit the question."""
 
@@ -40,6 +44,26 @@ class RecipeError(PenchantError):
 
 class UnknownError(PenchantError):
     """An item, topic, release or key that doesn't exist."""
+
+
+class JournalError(PenchantError):
+    """A journal that takes no more until it is opened again."""
+
+
+class BusyError(PenchantError):
+    """More is waiting to be written than may wait; `seconds` says when to send again."""
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class BatchError(PenchantError):
+    """A batch of no events, or of more than are taken at once."""
+
+
+class KeyReusedError(PenchantError):
+    """An idempotency key that came before, with another body."""
 
 
 def suggest(unknown: str, known: Iterable[str]) -> str:
