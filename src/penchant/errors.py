@@ -22,6 +22,10 @@ class DataError(PenchantError):
     """A source, table or store that can't be read as asked."""
 
 
+class LockedError(DataError):
+    """A folder that another process is writing to; it is free again when that one is done."""
+
+
 class HistoryError(PenchantError):
     """A cutoff, window or history that doesn't fit the question."""
 
@@ -42,8 +46,16 @@ class UnknownError(PenchantError):
     """An item, topic, release or key that doesn't exist."""
 
 
+class UnknownError(PenchantError):
+    """An item, topic, release or key that doesn't exist."""
+
+
 class ConflictError(PenchantError):
     """What can't be done as things stand, such as a key used again for something else."""
+
+
+class BatchError(PenchantError):
+    """A batch of no events, or of more than are taken at once."""
 
 
 class WaitError(PenchantError):
@@ -60,6 +72,10 @@ class BusyError(WaitError):
 
 class UnreadyError(WaitError):
     """What is still being opened, or has nothing to answer from yet."""
+
+
+class JournalError(UnreadyError):
+    """A journal that takes no more until it is opened again."""
 
 
 def suggest(unknown: str, known: Iterable[str]) -> str:

@@ -21,6 +21,7 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 MALFORMED = "malformed line"
 SET_ASIDE = "the store"  # source of events that a rule moved here after they were accepted
+WIRE = "the wire"  # source of events that were sent to a server
 NOT_UTF8 = "line not in UTF-8, read as Windows-1252"
 
 

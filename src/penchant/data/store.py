@@ -30,6 +30,7 @@ from ibis.backends.duckdb import Backend
 from penchant import columns as c
 from penchant.data import manifest as m
 from penchant.data.accept import (
+    GRACE,
     Verdict,
     accept_catalog,
     accept_holidays,
@@ -59,12 +60,12 @@ from penchant.data.mapping import (
     PeopleMapping,
     PromotionMapping,
 )
-from penchant.data.merge import compact_events, files_table, one_row_each
+from penchant.data.merge import compact_events, files_table, merge_rows, one_row_each
 from penchant.data.people import people_table
-from penchant.data.quarantine import QUARANTINE_SCHEMA, Receipt
+from penchant.data.quarantine import QUARANTINE_SCHEMA, Receipt, aside
 from penchant.data.reading import Reading, Source
 from penchant.data.replay import Choice, drop, replay, set_aside
-from penchant.errors import DataError, suggest
+from penchant.errors import DataError, LockedError, suggest
 
 LOCK = ".lock"
 PEOPLE_SCHEMA = pa.schema([pa.field(c.USER, pa.string(), nullable=False)])
@@ -206,6 +207,26 @@ class Store:
             m.save(self.path, merged)
         return receipt
 
+    def absorb(self, events: pa.Table, refused: pa.Table) -> tuple[Manifest, Manifest]:
+        """Add events that were judged before, in our columns, and rows as the quarantine has them.
+
+        What is held already is not added again, so that repeating it changes nothing. Returns the
+        manifest before and after. Raises LockedError when another process is writing.
+        """
+        judged = Asked(mapping=Mapping(), format=PLAIN, now=datetime.max - GRACE)
+        with self._writing() as work:
+            merged = work.manifest
+            if events.num_rows:
+                merged, _ = append_events(work, events, judged, untold)
+            if refused.num_rows:
+                # In files any column may be null, and tables of other schemas can't be joined up.
+                fields = [field.with_nullable(True) for field in QUARANTINE_SCHEMA]
+                rows = refused.cast(pa.schema(fields))
+                rows = work.connection.create_table("refused", rows, temp=True)
+                merged = merge_rows(work.connection, self.path, merged, aside(m.EVENTS), rows)
+            m.save(self.path, merged)
+        return work.manifest, merged
+
     def compact(self, *, progress: Progress = untold) -> None:
         """Make each month one file, in an order that depends on its rows alone.
 
@@ -325,7 +346,7 @@ class Store:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise DataError(
+                raise LockedError(
                     f"Another process is writing to '{self.path}'. Wait until it is done."
                 ) from error
             scratch.mkdir()
