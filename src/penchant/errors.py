@@ -46,10 +46,6 @@ class UnknownError(PenchantError):
     """An item, topic, release or key that doesn't exist."""
 
 
-class UnknownError(PenchantError):
-    """An item, topic, release or key that doesn't exist."""
-
-
 class ConflictError(PenchantError):
     """What can't be done as things stand, such as a key used again for something else."""
 

@@ -50,6 +50,9 @@ class CornerShop:
         self.promoted = [RELEASES[0]]
         self.closed = False
 
+    def start(self):
+        pass
+
     async def take(self, events, key):
         if self.fails:
             raise self.fails
@@ -112,7 +115,7 @@ class CornerShop:
             level="fresh" if items else "popular",
             degraded=False,
             release=self.promoted[-1],
-            items=shown[: asked.slots],
+            items=shown[: asked.slots or 20],
             notes=notes,
         )
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from penchant.data.store import Store
-from penchant.errors import BatchError, BusyError, JournalError, ConflictError
+from penchant.errors import BatchError, BusyError, ConflictError, JournalError
 from penchant.serving import journal as j
 from penchant.serving.commit import Row
 from penchant.serving.compaction import Compaction

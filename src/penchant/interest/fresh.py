@@ -3,7 +3,8 @@
 What a history and interactions say of a user afterwards is what a build from all events would say,
 but for the shop's totals, which stay. Items and kinds that neither knows are left out until the
 next build.
-Shapes: B users asked, T topics, K kinds, I items, N fresh events, A baskets, M all interactions.
+Shapes: B users asked, T topics, K kinds, I items, N fresh events, A baskets, M all interactions,
+X names known.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """History: everything known at a cutoff. Only `History.until` cuts time.
 
-Shapes: U users, T topics, S steps, K kinds, N entries.
+Shapes: U users, B some users, T topics, S steps, K kinds, N entries.
 """
 
 from collections.abc import Iterator, Sequence

@@ -3,7 +3,8 @@
 An item's share of what a source proposes in its topic, times the chance that the customer engages
 in the topic at all, is where the two stages alone would put it. The guided score lies between that
 and the source's own. It needs a forecast, and leaves out items without a topic.
-Shapes: B users asked, I items, T topics, M proposals.
+Shapes: B users asked, I items, T topics, M proposals,
+N candidates.
 """
 
 from dataclasses import dataclass

@@ -6,8 +6,9 @@ ids, then the replies, and the segments last.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import md5
 from time import monotonic
@@ -93,6 +94,12 @@ class Compaction:
         self._on_stored(moved)
         log.info("moved %s events into the store, up to %s", f"{moved.rows:,}", until)
         return moved
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Nothing is moved meanwhile."""
+        async with self._once:
+            yield
 
     def close(self) -> None:
         """Wait for what is under way and end the thread."""

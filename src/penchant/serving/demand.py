@@ -1,6 +1,6 @@
 """Demand: what everyone together is forecast to do in each topic.
 
-Shapes: T topics, W windows.
+Shapes: U users, T topics, W windows.
 """
 
 import numpy as np

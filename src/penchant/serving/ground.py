@@ -2,7 +2,7 @@
 
 Answers are pure functions of the ground and of a customer's fresh events, so what is answered now
 is what a ground of all events would answer, but for the shop's totals.
-Shapes: B users asked, U users, T topics, W windows.
+Shapes: B users asked, U users, N events.
 """
 
 import hashlib
@@ -161,14 +161,14 @@ def mapped(value: Kept, folder: Path) -> Kept:
     """The same, with its arrays written to a folder and mapped from there."""
     folder.mkdir(parents=True, exist_ok=True)
     found = {}
-    for field in fields(value):  # type: ignore[arg-type]
+    for field in fields(value):  # type: ignore[arg-type]  # a dataclass, which no bound can say
         part = getattr(value, field.name)
         if isinstance(part, np.ndarray):
             path, partial = folder / f"{field.name}.npy", folder / f"{field.name}.partial.npy"
             np.save(partial, part, allow_pickle=False)
             partial.replace(path)  # a ground that is in use keeps the old file
             found[field.name] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return replace(value, **found)  # type: ignore[type-var]
+    return replace(value, **found)  # type: ignore[type-var]  # the same
 
 
 def _interactions(store: Store, kinds: Sequence[str], loaded: Loaded | None) -> Interactions:

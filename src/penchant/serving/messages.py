@@ -77,7 +77,7 @@ class Listed(msgspec.Struct, kw_only=True):
 class Asked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What a list must keep to, beside the rules of the settings."""
 
-    slots: Annotated[int, Meta(ge=1, le=MOST_SLOTS)] = 20
+    slots: Annotated[int, Meta(ge=1, le=MOST_SLOTS)] | None = None  # none: as the settings say
     basket: Annotated[list[Id], Meta(max_length=MOST_BASKET)] = []  # about to be bought; not shown
     exclude: Annotated[list[Id], Meta(max_length=MOST_BASKET)] = []
     topics: Annotated[list[Id], Meta(max_length=MOST_BASKET)] = []  # the only ones shown

@@ -32,12 +32,16 @@ class Standing:
 class Shop(Protocol):
     """A workspace that is served.
 
-    It is opened in a thread, and used and closed in the server's event loop, which no method may
-    hold up. Methods raise UnknownError for an item, topic or release that doesn't exist,
+    It is opened in a thread, then started, used and closed in the server's event loop, which no
+    method may hold up. Methods raise UnknownError for an item, topic or release that doesn't exist,
     ConflictError, BusyError and UnreadyError, and any other PenchantError for a question that
     can't be answered. A customer who isn't known is no error, and neither is a name in `asked`
     that isn't: the answer's notes tell of it.
     """
+
+    def start(self) -> None:
+        """Begin what goes on beside the questions; called once, on the event loop."""
+        ...
 
     async def take(self, events: list[Any], key: str | None) -> Taken:
         """Take events in, durably, each an object as sent, or whatever stood in its place.

@@ -23,15 +23,15 @@ class Whole:
     """A parameter that is a whole number."""
 
     name: str
-    default: int
+    default: int | None  # none: who is asked decides
     most: int
     meaning: str
     least: int = 1
 
     def schema(self) -> dict[str, Any]:
         """Its JSON schema."""
-        bounds = {"minimum": self.least, "maximum": self.most, "default": self.default}
-        return {"type": "integer", **bounds}
+        told = {} if self.default is None else {"default": self.default}
+        return {"type": "integer", "minimum": self.least, "maximum": self.most, **told}
 
     def read(self, text: str) -> int:
         """The number; ProblemError when it is none, or out of bounds."""
@@ -61,7 +61,10 @@ class Cursor:
         raise ProblemError(422, "'cursor' is no cursor. Take `next` of a page as it is.")
 
 
-SLOTS = Whole(name="slots", default=20, most=MOST_SLOTS, meaning="Items at most.")
+SLOTS = Whole(
+    name="slots", default=None, most=MOST_SLOTS, meaning="Items at most; by default the settings'."
+)
+MOST = Whole(name="slots", default=20, most=MOST_SLOTS, meaning="Items at most.")
 LIMIT = Whole(name="limit", default=100, most=1000, meaning="Names of a page.")
 CURSOR_PARAMETER = Cursor()
 Parameter = Whole | Cursor

@@ -16,7 +16,7 @@ from penchant.serving.messages import (
     TopicPage,
 )
 from penchant.serving.metrics import METRICS_TYPE
-from penchant.serving.query import CURSOR_PARAMETER, LIMIT, SLOTS
+from penchant.serving.query import CURSOR_PARAMETER, LIMIT, MOST, SLOTS
 from penchant.serving.route import Route
 
 PAGED = (LIMIT, CURSOR_PARAMETER)
@@ -80,7 +80,7 @@ ROUTES = (
         summary="List what goes with an item.",
         answer=answers.related,
         scope="read",
-        query=(SLOTS,),
+        query=(MOST,),
         reply=RelatedItems,
         errors=(404,),
     ),

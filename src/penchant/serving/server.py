@@ -96,6 +96,7 @@ class Staff:
         try:
             for tenant, workspace in self._shops:
                 tenant.shop = await asyncio.to_thread(self._opener, workspace)
+                tenant.shop.start()
                 logger.info("the shop '%s' is open", tenant.name)
         except Exception as error:  # told when the server has stopped
             self.failure = error

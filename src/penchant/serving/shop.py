@@ -1,0 +1,313 @@
+"""A shop: a workspace that is served, with its ledger, live state and releases."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from time import monotonic
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from penchant import releases
+from penchant.data.events import PURCHASE
+from penchant.errors import PenchantError, UnknownError, UnreadyError, suggest
+from penchant.interest.fresh import Event
+from penchant.recommend.rules import Rules
+from penchant.releases import Loaded, Release
+from penchant.serving import messages as m
+from penchant.serving.admission import Admission
+from penchant.serving.commit import Refused, Row
+from penchant.serving.compaction import Compaction, Moved
+from penchant.serving.customer import interests
+from penchant.serving.ground import lay_ground
+from penchant.serving.ledger import Ledger
+from penchant.serving.lists import encoded
+from penchant.serving.live import Bedrock, Live, event_of, lay_bedrock
+from penchant.serving.protocol import Standing
+from penchant.serving.related import related
+from penchant.workspace import Workspace
+
+GROUND_SECONDS = 24 * 3600.0  # after which the ground is laid anew
+MOST_FRESH = 200_000  # customers with fresh events, from which it is laid sooner
+LOOK_SECONDS = 1.0  # between looks at what is promoted
+FOLDER = "serving"
+NOBODY = ""  # the customer of a raw history
+
+log = logging.getLogger(__name__)
+Made = TypeVar("Made")
+
+
+def open_shop(workspace: Workspace) -> "ServedShop":
+    """Open a workspace to be served: read its journal, lay the ground, make everyone's list."""
+    return ServedShop(workspace)
+
+
+class ServedShop:
+    """See `protocol.Shop`."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace, self.live = workspace, Live()
+        store = workspace.store(create=True)
+        zone = workspace.settings.timezone
+        self.ledger = Ledger(workspace.folder / FOLDER, store.path, zone, on_events=self._learn)
+        self.compaction = Compaction(self.ledger, store, on_stored=self._stored)
+        self._admission = Admission(zone)
+        self._note: str | None = None
+        self._serving: str | None = None  # the release asked for last
+        self._until = self.ledger.journal.dropped  # position up to which the store knows all
+        self._laid = monotonic()
+        self._pending = 0  # events in the journal that the store doesn't hold
+        self._tasks: list[asyncio.Task[None]] = []
+        self._laying = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, "ground")
+        for position, rows in self.ledger.fresh():
+            self._learn(rows, position)
+        loaded, self._note = releases.best_release(workspace)
+        self._serving = releases.promoted(workspace) if loaded is not None else None
+        bedrock = self._bedrock(loaded, self._until)
+        if bedrock is not None:
+            self.live.stand_on(bedrock)
+
+    def start(self) -> None:
+        """Begin to compact and to watch; called once, on the event loop."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self.compaction.run()), loop.create_task(self._watch())]
+
+    async def close(self) -> None:
+        """Finish what was begun and let go of files."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.ledger.close()
+        self.compaction.close()
+        self._thread.shutdown(wait=True, cancel_futures=True)
+        self.live.close()
+
+    async def take(self, events: list[Any], key: str | None) -> m.Taken:
+        """Take events in, durably."""
+        return await self.ledger.take(events, key)
+
+    async def recommend(self, user: str, asked: m.Asked) -> m.Recommended | m.Listed:
+        """List items for a customer."""
+        customer = self.live.ground.customer(user)
+        if asked == USUAL or asked == m.Asked(slots=self.workspace.settings.recommend.slots):
+            content, level = await self.live.list_of(customer)
+            return self._listed(user, self.live.knows(customer), content, level)
+        events = self.live.events(customer)
+        return await self._by_rules(user, events, asked, known=self.live.knows(customer))
+
+    async def recommend_raw(self, events: list[Any], asked: m.Asked) -> m.Recommended | m.Listed:
+        """List items for whoever did these events, of which none is stored."""
+        verdicts = self._admission.judge(events, self._admission.end())
+        told = [replace(event_of(one), user=NOBODY) for one in verdicts if isinstance(one, Row)]
+        left_out = [
+            m.Judged(verdict="quarantined", field=one.field, reason=one.reason)
+            for one in verdicts
+            if isinstance(one, Refused)
+        ]
+        made = await self._by_rules(NOBODY, told, asked, known=bool(told))
+        made.left_out = left_out
+        return made
+
+    async def interests(self, user: str) -> m.Interests:
+        """Tell a customer's interests."""
+        ground = self.live.ground
+        customer = ground.customer(user)
+        events = self.live.events(customer)
+        made = await asyncio.to_thread(interests, ground, customer, events)
+        made.user, made.degraded = user, made.degraded or self._note is not None
+        return made
+
+    async def related(self, item: str, slots: int) -> m.RelatedItems:
+        """List what goes with an item."""
+        made = await asyncio.to_thread(related, self.live.ground, item, slots)
+        made.degraded = self._note is not None
+        return made
+
+    async def topic_forecast(self, topic: str) -> m.TopicForecast:
+        """Forecast what all customers together do in a topic."""
+        names = self.topics()
+        if topic not in names:
+            raise UnknownError(f"There is no topic '{topic}'. {suggest(topic, names)}")
+        if self.live.ground.model is None:
+            raise UnreadyError("No model is promoted that forecasts topics.")
+        made = await self.live.topic(topic)
+        assert made is not None
+        return msgspec.structs.replace(made, degraded=self._note is not None)
+
+    def topics(self) -> Sequence[str]:
+        """Names of the topics."""
+        names: list[str] = self.live.ground.history.topics.names_T.tolist()
+        return names
+
+    async def releases(self) -> list[m.Release]:
+        """Releases of the shop's models."""
+        return await asyncio.to_thread(self._releases)
+
+    async def promote(self, name: str) -> m.Release:
+        """Answer by this release from now on, as soon as its lists are made."""
+        release = await asyncio.to_thread(releases.promote, self.workspace, name)
+        return self._told(release, release.name)
+
+    async def rollback(self) -> m.Release:
+        """Answer by the release before; UnknownError when there is none."""
+        release = await asyncio.to_thread(releases.rollback, self.workspace)
+        return self._told(release, release.name)
+
+    def health(self) -> m.Health:
+        """Say whether it can answer."""
+        note = self._note or self.ledger.journal.broken
+        if self.live.bedrock is None:
+            note = note or "The store holds no events yet."
+        return m.Health(status="ok" if note is None else "degraded", note=note and str(note))
+
+    def standing(self) -> Standing:
+        """Say how it is doing."""
+        bedrock = self.live.bedrock
+        return Standing(
+            release=None if bedrock is None else bedrock.ground.release,
+            fresh_seconds=self.live.listed_seconds,
+            ground_age_seconds=0.0 if bedrock is None else monotonic() - self._laid,
+            pending_bytes=self.ledger.journal.bytes_held(),
+            pending_events=self._pending,
+            live_customers=self.live.customers,
+        )
+
+    async def _by_rules(
+        self, user: str, events: Sequence[Event], asked: m.Asked, *, known: bool
+    ) -> m.Listed:
+        """A list by rules of its own, made now."""
+        ground = self.live.ground
+        customer = ground.customer(user)
+        if ground.recommender is None:
+            content, level = await self.live.list_of(customer)
+            made = self._listed(user, known, content, level)
+            made.notes = ["No recommender is promoted, so this list keeps to no rules."]
+            return made
+        rules, notes = self._rules(asked)
+        slots = self.workspace.settings.recommend.slots if asked.slots is None else asked.slots
+        now = datetime.now(ZoneInfo(self.workspace.settings.timezone)).replace(tzinfo=None)
+        basket = [
+            Event(user=customer, item=item, time=now, kind=PURCHASE, order="basket")
+            for item in asked.basket
+        ]
+        fresh = {customer: [*events, *basket]}
+        lists = await asyncio.to_thread(ground.lists, fresh, slots, rules)
+        made = self._listed(user, known, next(encoded(lists)), "fresh")
+        made.notes = notes
+        return made
+
+    def _rules(self, asked: m.Asked) -> tuple[Rules, list[str]]:
+        """The settings' rules with what is asked, and what of it nobody knows."""
+        rules, notes = self.workspace.settings.recommend.rules, []
+        recommender = self.live.ground.recommender
+        assert recommender is not None
+        goods = recommender.goods
+        lists = {
+            "exclude": ([*asked.exclude, *asked.basket], goods.items_I, "item"),
+            "topics": (asked.topics, goods.topics_T, "topic"),
+            "brands": (asked.brands, goods.brands_R, "brand"),
+        }
+        changes: dict[str, Any] = {}
+        for name, (wanted, names, noun) in lists.items():
+            known = set(names.tolist())
+            notes += [f"There is no {noun} '{one}'." for one in wanted if one not in known]
+            kept = tuple(one for one in wanted if one in known)
+            if kept:
+                changes[name] = (*rules.exclude, *kept) if name == "exclude" else kept
+        for name in ("least_price", "most_price", "most_per_topic", "diversity"):
+            value = getattr(asked, name)
+            if value is not msgspec.UNSET:
+                changes[name] = value
+        return replace(rules, **changes), notes
+
+    def _listed(self, user: str, known: bool, content: bytes, level: m.Level) -> m.Listed:
+        return m.Listed(
+            user=user,
+            known=known,
+            level=level,
+            degraded=level != "fresh" or self._note is not None,
+            release=self.live.ground.release,
+            items=msgspec.Raw(content),
+        )
+
+    def _releases(self) -> list[m.Release]:
+        promoted = releases.promoted(self.workspace)
+        return [self._told(release, promoted) for release in releases.releases(self.workspace)]
+
+    def _told(self, release: Release, promoted: str | None) -> m.Release:
+        bedrock, note, about = self.live.bedrock, None, {}
+        try:
+            about = release.about
+        except PenchantError as error:
+            note = str(error)
+        return m.Release(
+            name=release.name,
+            made=about.get("made", ""),
+            promoted=release.name == promoted,
+            serving=bedrock is not None and bedrock.ground.release == release.name,
+            recipe=about.get("recipe"),
+            recommender=about.get("recommender", False),
+            note=note,
+        )
+
+    def _learn(self, rows: Sequence[Row], position: int) -> None:
+        self.live.learn(rows, position)
+        self._pending += len(rows)
+
+    def _stored(self, moved: Moved) -> None:
+        self._until = moved.until
+        self._pending = max(0, self._pending - moved.rows)
+
+    async def _watch(self) -> None:
+        """Lay the ground anew when another release is promoted, or what is fresh is much or old."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                promoted = await asyncio.to_thread(releases.promoted, self.workspace)
+                if promoted != self._serving:
+                    self._serving = promoted
+                    await self._lay(anew=True)
+                elif self.live.bedrock is None and self._until:
+                    await self._lay(anew=True)
+                elif self.live.customers > MOST_FRESH or monotonic() - self._laid > GROUND_SECONDS:
+                    await self._lay(anew=False)
+            except Exception as error:  # a shop goes on with what it has
+                self._note = str(error)
+                self._laid = monotonic()
+                log.exception("the ground could not be laid")
+
+    async def _lay(self, *, anew: bool) -> None:
+        """Put another bedrock under the shop; the old one answers until then."""
+        await self.compaction.compact()
+        ground = None if self.live.bedrock is None else self.live.ground
+        if anew or ground is None:
+            loaded, note = await self._apart(lambda: releases.best_release(self.workspace))
+            if loaded is None and ground is not None and ground.loaded is not None:
+                loaded = ground.loaded  # the last good one
+        else:
+            loaded, note = ground.loaded, self._note
+        async with self.compaction.paused():
+            until = self._until
+            bedrock = await self._apart(lambda: self._bedrock(loaded, until))
+        self._note = note
+        if bedrock is not None:
+            self.live.stand_on(bedrock)
+            self._laid = monotonic()
+            log.info("release %s serves", bedrock.ground.release)
+
+    def _bedrock(self, loaded: Loaded | None, until: int) -> Bedrock | None:
+        """Read the store and make lists; None of an empty store."""
+        if self.workspace.store().span is None:
+            return None
+        return lay_bedrock(lay_ground(self.workspace, loaded, log.info), until, log.info)
+
+    async def _apart(self, work: Callable[[], Made]) -> Made:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+USUAL = m.Asked()
