@@ -85,6 +85,9 @@ def running(
         try:
             asyncio.run(answering(port, path, process))
             yield process, port
+        except SystemExit:
+            print((folder / "log").read_text(encoding="utf-8")[-2000:], file=sys.stderr)
+            raise
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
@@ -268,6 +271,7 @@ def run(scale: Scale, folder: Path) -> list[Row]:
             found = reads(scale, port, bare_port)
         tale = asyncio.run(followed(scale, port))
         batches = taken(scale, port)
+    printed("bench.groundmemory", str(shop), str(scale.million))  # makes the store
     memory = printed("bench.groundmemory", str(shop), str(scale.million))
     kept = killed(scale, shop)
     rows = [
