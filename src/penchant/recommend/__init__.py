@@ -2,6 +2,19 @@
 
 from penchant.models import Families
 
+SOURCES = Families(
+    {
+        "repeat": "repeat.Repeat",
+        "items": "neighbours.ItemNeighbours",
+        "users": "neighbours.UserNeighbours",
+        "sequence": "sequence.Sequence",
+        "popular": "popular.Popular",
+        "content": "content.Content",
+        "newcomers": "newcomers.Newcomers",
+    },
+    "penchant.recommend",
+)  # what proposes items
+USUAL = ("repeat", "items", "popular", "content", "newcomers")  # of a recommender as it comes
 _PARTS = (
     "assortment.Assortment",
     "basket.FittedNextBasket",
