@@ -115,7 +115,7 @@ def open_counter(workspace: Workspace, events: Sequence[str] = ()) -> Counter:
         if events:
             store, receipts = _beside(workspace, events, Path(folder) / "store")
             events_U = _events_of(store)
-        history = workspace_history(workspace, topics, store)
+        history = workspace_history(workspace, topics, store, folded=True)
         past = _interactions(store, kinds).among(items_I)
         shown = None
         if workspace.settings.recommend.rules.most_shown:
