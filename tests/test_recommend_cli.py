@@ -140,11 +140,11 @@ def test_the_settings_name_sources(tmp_path):
         shutil.copy(EXAMPLE / name, tmp_path)
     config, orders = tmp_path / "penchant.toml", tmp_path / "orders.csv"
     orders.write_text("".join(orders.read_text().splitlines(keepends=True)[:1500]))
-    names = '["repeat", "users", "sequence", "popular"]'
+    names = '["repeat", "ease", "users", "sequence", "popular"]'
     config.write_text(config.read_text() + f"\n[recommend]\nsources = {names}\n")
     told("ingest", "-c", config)
     rows = told("recommend", "-c", config)["lists"]
-    assert {row["source"] for row in rows} <= {"repeat", "users", "sequence", "popular"}
+    assert {row["source"] for row in rows} <= {"repeat", "ease", "users", "sequence", "popular"}
     again = told("recommend", "-c", config)["lists"]
     assert again == rows
 

@@ -13,6 +13,7 @@ from penchant.interest.topics import Topics
 from penchant.recommend.assortment import DAY, Assortment, assortment_of
 from penchant.recommend.candidates import Asked, gather, strongest
 from penchant.recommend.content import Content
+from penchant.recommend.ease import Ease
 from penchant.recommend.neighbours import ItemNeighbours, UserNeighbours
 from penchant.recommend.newcomers import Newcomers
 from penchant.recommend.popular import Popular
@@ -126,7 +127,15 @@ def test_content_may_be_read_by_a_text_model(monkeypatch):
 
 @pytest.mark.parametrize(
     "source",
-    [Repeat(), ItemNeighbours(least_buyers=1), UserNeighbours(), Popular(), Content(), Newcomers()],
+    [
+        Repeat(),
+        ItemNeighbours(least_buyers=1),
+        UserNeighbours(),
+        Ease(),
+        Popular(),
+        Content(),
+        Newcomers(),
+    ],
 )
 @pytest.mark.parametrize("forecast", [False, True])
 def test_only_what_is_allowed_is_proposed(source, forecast):

@@ -6,6 +6,7 @@ SOURCES = Families(
     {
         "repeat": "repeat.Repeat",
         "items": "neighbours.ItemNeighbours",
+        "ease": "ease.Ease",
         "users": "neighbours.UserNeighbours",
         "sequence": "sequence.Sequence",
         "popular": "popular.Popular",
@@ -21,6 +22,8 @@ _PARTS = (
     "basket.NextBasket",
     "content.Content",
     "content.FittedContent",
+    "ease.Ease",
+    "ease.FittedEase",
     "guided.FittedGuided",
     "guided.Guided",
     "neighbours.FittedItemNeighbours",

@@ -33,6 +33,7 @@ NONE = -1  # code of what isn't there
 SAID = {
     "repeat": "{had} {times}, last {when}",
     "items": "goes with {because}",
+    "ease": "goes with {because}",
     "users": "{had} by customers who are alike",
     "sequence": "often follows {because}",
     "popular": "sells well in {topic}",
