@@ -216,7 +216,7 @@ class FittedRecommender:
     def _known(self, past: Interactions) -> Interactions:
         """The same, its items numbered as the fit does."""
         items_I = self.goods.items_I
-        return past if past.items_I is items_I else past.among(items_I)
+        return past if np.array_equal(past.items_I, items_I) else past.among(items_I)
 
     def _explained(self, asked: Asked, ranked: Ranked, item_BK: Codes, now: int) -> Recommendations:
         """Lists with what is to be said of each item."""
