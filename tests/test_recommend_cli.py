@@ -73,3 +73,110 @@ def test_rules_of_the_settings_are_kept(shop, facts, tmp_path):
     result = run("recommend", "-c", config)
     assert result.exit_code == 2
     assert "There is no topic 'teas'" in result.stderr
+
+
+def wants(shop, tmp_path, text):
+    """A copy of the shop that has more settings."""
+    copy = tmp_path / "shop"
+    shutil.copytree(shop, copy)
+    config = copy / "penchant.toml"
+    config.write_text(config.read_text() + text)
+    return config
+
+
+NEW = "line,customer,day,sku,amount\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "first"),
+    [
+        ("n1,NEW,03/03/2021,i55,12.85\n", "i55"),  # a Wednesday: its week isn't complete
+        ("n1,NEW,06/02/2021,nothing known,12.85\n", None),
+    ],
+)
+def test_whoever_has_any_event_is_answered(shop, facts, tmp_path, rows, first):
+    (tmp_path / "new.csv").write_text(NEW + rows)
+    asked = ("recommend", "--events", tmp_path / "new.csv", "-c", shop / "penchant.toml")
+    found = told(*asked)["lists"]
+    assert {row["user"] for row in found} == {"NEW"}
+    assert len(found) == 10
+    if first:
+        assert found[0]["item"] == first
+
+
+def test_events_that_tell_nothing_are_refused_and_others_counted(shop, facts, tmp_path):
+    path = tmp_path / "new.csv"
+    asked = ("recommend", "--events", path, "-c", shop / "penchant.toml")
+    path.write_text(NEW + "n1,NEW,yesterday,i55,12.85\n")
+    assert "left out: 1 unreadable time" in told(*asked, code=2)["error"]
+    path.write_text(NEW + "n1,NEW,yesterday,i55,12.85\nn2,NEW,06/02/2021,i55,12.85\n")
+    assert told(*asked)["left_out"] == {"unreadable time": 1}
+    assert "Left out of --events: 1 unreadable time" in run(*asked).stderr
+
+
+@pytest.mark.parametrize("text", ["steps = 8", 'interest = "popularity"', 'sources = ["repeat"]'])
+def test_a_recommender_fitted_by_other_settings_is_refused(shop, facts, tmp_path, text):
+    config = wants(shop, tmp_path, f"\n[recommend]\n{text}\n")
+    result = run("recommend", "-c", config)
+    assert result.exit_code == 2
+    assert "penchant recommend --refit" in result.stderr
+
+
+def test_a_damaged_recommender_says_how_to_fit_it_again(shop, facts, tmp_path):
+    config = wants(shop, tmp_path, "")
+    (config.parent / ".penchant" / "recommender" / "model.json").write_text("{}")
+    result = run("recommend", "-c", config)
+    assert result.exit_code == 2
+    assert "penchant recommend --refit" in result.stderr
+
+
+def test_nothing_rests_where_nothing_was_shown(shop, facts, tmp_path):
+    config = wants(shop, tmp_path, "\n[recommend.rules]\nmost_shown = 1\n")
+    assert told("recommend", "-c", config)["lists"] == facts["lists"]
+
+
+def test_the_settings_name_sources(tmp_path):
+    for name in FILES:
+        shutil.copy(EXAMPLE / name, tmp_path)
+    config, orders = tmp_path / "penchant.toml", tmp_path / "orders.csv"
+    orders.write_text("".join(orders.read_text().splitlines(keepends=True)[:1500]))
+    names = '["repeat", "ease", "users", "sequence", "popular"]'
+    config.write_text(config.read_text() + f"\n[recommend]\nsources = {names}\n")
+    told("ingest", "-c", config)
+    rows = told("recommend", "-c", config)["lists"]
+    assert {row["source"] for row in rows} <= {"repeat", "ease", "users", "sequence", "popular"}
+    again = told("recommend", "-c", config)["lists"]
+    assert again == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (
+            'sources = ["sequense"]',
+            "no source 'sequense' for [recommend] in penchant.toml. Did you",
+        ),
+        ("sources = []", "names at least one, and each once; found none"),
+        ('sources = ["repeat", "repeat"]', "each once; found repeat, repeat"),
+        ('sources = ["repeat"]\nencoder = "tiny"', "`encoder` serves the source 'content'"),
+        ('segment = "age"', "--refit"),
+    ],
+)
+def test_settings_that_nothing_can_keep_are_refused(shop, facts, tmp_path, text, match):
+    config = wants(shop, tmp_path, f"\n[recommend]\n{text}\n")
+    result = run("recommend", "-c", config)
+    assert result.exit_code == 2
+    assert match in result.stderr
+
+
+def test_sequence_says_which_extra_it_needs(shop, facts, tmp_path, monkeypatch):
+    config = wants(shop, tmp_path, '\n[recommend]\nsources = ["sequence"]\n')
+
+    def missing(name):
+        raise ModuleNotFoundError(f"No module named '{name}'", name="torch")
+
+    monkeypatch.setattr("penchant.extras.import_module", missing)
+    result = run("recommend", "--refit", "-c", config)
+    assert result.exit_code == 2
+    assert "'sequence' needs the package torch" in result.stderr
+    assert "penchant[networks]" in result.stderr

@@ -2,6 +2,7 @@
 
 Everything lives in one folder beside the settings file; each function reads what the earlier
 ones left there, and says what to run first when it is missing.
+Shapes: U users.
 """
 
 import tempfile
@@ -28,6 +29,7 @@ from penchant.evaluation.result import Backtest
 from penchant.interest.artifact import load_model, save_model
 from penchant.interest.forecast import Forecast, write_forecasts
 from penchant.interest.history import History, build_history
+from penchant.interest.interest import Names
 from penchant.interest.model import Model, Recipe, predict_blocks
 from penchant.interest.topics import Topics, choose_topics
 from penchant.models import RECIPES, TYPES, USUAL
@@ -255,7 +257,12 @@ def customers_rows(history: History, users: Sequence[str]) -> npt.NDArray[np.int
     """Rows of some customers in a history, or of the first few."""
     if not users:
         return np.arange(min(SHOWN, len(history.interest.users_U)))
-    known = {user: row for row, user in enumerate(history.interest.users_U.tolist())}
+    return known_rows(history.interest.users_U, users)
+
+
+def known_rows(users_U: Names, users: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Rows of some customers among those known, each once; DataError for one who isn't."""
+    known = {user: row for row, user in enumerate(users_U.tolist())}
     strange = [user for user in users if user not in known]
     if strange:
         raise DataError(f"There is no customer '{strange[0]}'. {suggest(strange[0], known)}")

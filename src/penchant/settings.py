@@ -23,6 +23,7 @@ from penchant.data.step import Step
 from penchant.errors import PenchantError, SettingsError, suggest
 from penchant.interest.model import Recipe
 from penchant.interest.task import Window
+from penchant.recommend import SOURCES, USUAL
 from penchant.recommend.rules import Rules
 
 FILE = "penchant.toml"
@@ -127,6 +128,8 @@ class RecommendSettings:
 
     slots: int = 10  # items of a list
     steps: int = 4  # ahead, whose engagements chances are of
+    sources: tuple[str, ...] = USUAL  # what proposes items; the first that did explains one
+    encoder: str = ""  # text model that reads items' titles for `content`; empty: words are counted
     interest: str = "gamma_poisson"  # the model that forecasts topics; empty: none does
     segment: str = ""  # attribute of people by which newcomers differ; empty: all are alike
     rules: Rules = field(default_factory=Rules)
@@ -136,6 +139,22 @@ class RecommendSettings:
             raise SettingsError(
                 f"Under [recommend] in {FILE}, `slots` and `steps` are at least 1; "
                 f"found {self.slots} and {self.steps}."
+            )
+        for name in self.sources:
+            if name not in tuple(SOURCES):  # which imports none of them
+                raise SettingsError(
+                    f"There is no source '{name}' for [recommend] in {FILE}. "
+                    f"{suggest(name, SOURCES)}"
+                )
+        if not self.sources or len(set(self.sources)) < len(self.sources):
+            raise SettingsError(
+                f"Under [recommend] in {FILE}, `sources` names at least one, and each once; "
+                f"found {', '.join(self.sources) or 'none'}."
+            )
+        if self.encoder and "content" not in self.sources:
+            raise SettingsError(
+                f"Under [recommend] in {FILE}, `encoder` serves the source 'content', which isn't "
+                "among `sources`."
             )
 
 

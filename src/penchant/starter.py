@@ -47,6 +47,17 @@ model = "boosted"           # or gamma_poisson, decayed_share, …
 
 [backtest]
 cutoffs = 3
+
+[recommend]                 # what each customer is shown (docs/recommend.md)
+slots = 10                  # items of a list
+steps = 4                   # ahead, whose engagements the chances are of
+
+[recommend.rules]
+# exclude = ["gift card"]   # items never shown
+# in_stock = ["sku1"]       # the only items shown; without it, all
+# most_price = 50.0
+# most_per_topic = 3
+# diversity = "calibrated"  # or mmr, dpp
 """
 
 

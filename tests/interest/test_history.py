@@ -151,3 +151,13 @@ def test_days_and_months_are_steps_too():
     months = build_history(table, topics, step=Step.MONTH)
     assert months.topic_count_TS(("purchase",)).tolist() == [[1, 2], [0, 0]]
     assert months.cutoff_date == date(2021, 3, 1)
+
+
+def test_users_named_keep_their_order_and_strangers_have_nothing():
+    whole = history()
+    some = whole.of(np.array(["zoe", "cat", "ann", "abe"]))
+    assert some.interest.users_U.tolist() == ["zoe", "cat", "ann", "abe"]
+    assert np.diff(some.interest.start_U).tolist() == [0, 1, 4, 0]
+    own_UT, known_UT = (found.interest.count_UT(("purchase",), 0, 7) for found in (some, whole))
+    np.testing.assert_array_equal(own_UT, [[0, 0], known_UT[2], known_UT[0], [0, 0]])
+    assert some.population.users == 3

@@ -43,8 +43,11 @@ def goods_of(past, topic_I=None):
         brand_I=np.full(items, -1, dtype=np.int32),
         title_I=past.items_I,
         text_I=past.items_I,
+        listed_I=np.ones(items, dtype=np.float32),
         price_I=np.ones(items, dtype=np.float32),
         first_I=np.zeros(items, dtype=np.int64),
+        from_I=np.full(items, -np.inf),
+        until_I=np.full(items, np.inf),
         latest=int(past.time_N.max()),
     )
 

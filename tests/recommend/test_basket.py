@@ -1,12 +1,14 @@
 """Next baskets of a planted shop: each user has staples, and a taste that neighbours share."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from carts import bought, goods_of
 
-from penchant.errors import HistoryError
+from penchant.errors import HistoryError, RecipeError
+from penchant.recommend.assortment import DAY
 from penchant.recommend.basket import NextBasket
 from penchant.recommend.candidates import Asked
 from penchant.recommend.ranker import Ranker
@@ -126,3 +128,38 @@ def test_too_short_a_history_is_refused():
     short = planted(users=4, baskets=2)
     with pytest.raises(HistoryError, match="at least 50 things"):
         SMALL.fit(short, goods_of(short))
+
+
+@pytest.mark.parametrize("ranker", [{"folds": 1}, {"missed_share": 0.0}])
+def test_chances_are_learned_from_users_that_trees_never_saw(ranker):
+    with pytest.raises(RecipeError, match="at least 2 folds"):
+        Ranker(**ranker)
+
+
+def test_who_all_buy_everything_teach_nothing():
+    same = bought(
+        [(f"u{i}", 7 * week, ITEMS[:3]) for i in range(9) for week in range(9)], ITEMS[:3]
+    )
+    with pytest.raises(HistoryError, match="did everything"):
+        SMALL.fit(same, goods_of(same))
+
+
+def test_too_few_users_are_refused():
+    weeks = [(7 * week, set(ITEMS[week % 2 * 5 : 20])) for week in range(12)]
+    alone = bought([("me", *week) for week in weeks], ITEMS)
+    with pytest.raises(HistoryError, match="users in 2 parts"):
+        SMALL.fit(alone, goods_of(alone))
+
+
+def test_days_count_from_the_moment_asked_whoever_else_is_asked():
+    days = replace(SMALL, days=28, looks=2)
+    fitted = days.fit(PAST, goods_of(PAST))
+    later = int(PAST.time_N.max()) + 100 * DAY
+    fresh = bought([("zzz", later // DAY, {"item 01"})], ITEMS)
+    both = bought([("aaa", 7, {"item 01"}), ("zzz", later // DAY, {"item 01"})], ITEMS)
+    alone = fitted.foresee(bought([("aaa", 7, {"item 01"})], ITEMS))
+    together = fitted.foresee(both)
+    assert fitted.foresee(fresh).chance_N.max() > 0
+    mine_N = together.signals.user_N == 0
+    np.testing.assert_allclose(together.chance_N[mine_N], alone.chance_N, rtol=1e-5)
+    assert fitted.foresee(PAST, later).chance_N.sum() < fitted.foresee(PAST).chance_N.sum()

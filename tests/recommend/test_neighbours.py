@@ -5,6 +5,7 @@ import pytest
 from carts import bought, goods_of, named
 
 from penchant.recommend.candidates import Asked
+from penchant.recommend.ease import Ease
 from penchant.recommend.neighbours import ItemNeighbours, UserNeighbours
 from penchant.recommend.repeat import baskets_of
 
@@ -18,7 +19,9 @@ PAST = bought(BASKETS, ITEMS)
 NEW = bought([("x", 5, {"tea"}), ("y", 5, {"sausage"})], ITEMS)
 
 
-@pytest.fixture(params=[ItemNeighbours(), UserNeighbours()], ids=["items", "users"])
+@pytest.fixture(
+    params=[ItemNeighbours(), UserNeighbours(), Ease(penalty=1.0)], ids=["items", "users", "ease"]
+)
 def fitted(request):
     return request.param.fit(PAST, goods_of(PAST))
 
@@ -26,7 +29,7 @@ def fitted(request):
 def test_what_goes_together_is_proposed_to_newcomers(fitted):
     best = named(NEW, fitted.propose(Asked(NEW), 2))
     assert best["x"][0] == "honey"
-    assert best["y"] == ["mustard"]
+    assert best["y"][0] == "mustard"
 
 
 def test_nothing_that_a_user_has_is_proposed(fitted):
@@ -60,3 +63,27 @@ def test_popular_items_are_reached_less_with_more_beta():
     mild = ItemNeighbours(beta=0.0).fit(past, goods_of(past)).propose(Asked(new), 2)
     assert named(new, mild)["x"][0] == "honey"
     assert named(new, strict)["x"][0] == "mustard"
+
+
+def test_ease_is_what_its_closed_form_says():
+    fitted = Ease(penalty=2.0).fit(PAST, goods_of(PAST))
+    bought_UI = np.zeros(PAST.shape)
+    bought_UI[PAST.user_N, PAST.item_N] = 1
+    inverse_II = np.linalg.inv(bought_UI.T @ bought_UI + 2 * np.eye(4))
+    weight_II = inverse_II / -np.diag(inverse_II)
+    np.fill_diagonal(weight_II, 0)
+    assert fitted.weight_KK == pytest.approx(weight_II, abs=1e-6)
+    assert (weight_II < 0).any()
+
+
+def test_ease_keeps_the_most_bought_and_says_what_led_to_each():
+    past = bought([*BASKETS, *((f"h{user}", 1, {"honey", "tea"}) for user in range(3))], ITEMS)
+    few = Ease(penalty=1.0, most_items=2).fit(past, goods_of(past))
+    assert few.kept_K.tolist() == [0, 3]  # honey and tea
+    proposed = few.propose(Asked(NEW), 3)
+    assert named(NEW, proposed) == {"x": ["honey"], "y": []}
+    row_N, item_N = (part.astype(np.int32) for part in proposed.nonzero())
+    assert few.because(Asked(NEW), row_N, item_N).tolist() == [3]
+    every = Ease(penalty=1.0).fit(past, goods_of(past))
+    row_N, item_N = np.array([0, 1, 1]), np.array([0, 1, 3])
+    assert every.because(Asked(NEW), row_N, item_N).tolist() == [3, 2, -1]

@@ -19,8 +19,11 @@ GOODS = Assortment(
     brand_I=np.array([0, 0, 0, 0, -1, 1], dtype=np.int32),
     title_I=np.array([""] * 6),
     text_I=np.array([""] * 6),
+    listed_I=np.array([1, 2, 3, 4, np.nan, 6], dtype=np.float32),
     price_I=np.array([1, 2, 3, 4, np.nan, 6], dtype=np.float32),
     first_I=np.array([0, 0, 0, 0, 0, 90 * DAY]),
+    from_I=np.full(6, -np.inf),
+    until_I=np.full(6, np.inf),
     latest=100 * DAY,
 )
 SHELF = Shelf(
@@ -33,8 +36,12 @@ TASTE = Taste(
 )
 
 
+ALL = np.ones(6, dtype=bool)
+
+
 def lists(k=3, shelf=SHELF, **rules):
-    chosen_BK = rerank(shelf, GOODS, Rules(**rules), k, TASTE)
+    kept = Rules(**rules)
+    chosen_BK = rerank(shelf, GOODS, kept, k, TASTE, kept.allowed_I(GOODS, GOODS.latest))
     names = np.append(GOODS.items_I, "-")
     return ["".join(names[chosen_K]) for chosen_K in chosen_BK]
 
@@ -76,7 +83,7 @@ def test_diversity_covers_more_topics(diversity):
     assert other == "fd-"
 
 
-@pytest.mark.parametrize("diversity", ["mmr", "calibrated"])
+@pytest.mark.parametrize("diversity", ["mmr", "dpp", "calibrated"])
 def test_without_trade_nothing_changes(diversity):
     assert lists(diversity=diversity, trade=0) == lists()
 
@@ -86,7 +93,7 @@ def test_calibration_follows_the_interest():
     assert {found[0], found[1]} == {"a", "d"}
     soapy = replace(TASTE, share_BT=TASTE.share_BT[[1, 1]])
     rules = Rules(diversity="calibrated", trade=0.9)
-    assert GOODS.items_I[rerank(SHELF, GOODS, rules, 1, soapy)[0, 0]] == "f"
+    assert GOODS.items_I[rerank(SHELF, GOODS, rules, 1, soapy, ALL)[0, 0]] == "f"
 
 
 def test_the_determinant_is_that_of_the_kernel():
@@ -106,7 +113,7 @@ def test_the_determinant_is_that_of_the_kernel():
         }
         chosen.append(max(grown, key=grown.__getitem__))
     rules = Rules(diversity="dpp", trade=trade)
-    found_BK = rerank(SHELF, GOODS, rules, 3, replace(TASTE, vector_ID=vector_ID))
+    found_BK = rerank(SHELF, GOODS, rules, 3, replace(TASTE, vector_ID=vector_ID), ALL)
     assert found_BK[0].tolist() == chosen
 
 
@@ -116,11 +123,33 @@ def test_the_determinant_is_that_of_the_kernel():
         ({"diversity": "mrr"}, "Did you mean 'mmr'"),
         ({"new_share": 0.6, "small_share": 0.6}, "together"),
         ({"least_price": 5, "most_price": 4}, "No price"),
+        ({"least_price": float("nan")}, "No price"),
+        ({"trade": float("nan")}, "between 0 and 1"),
+        ({"most_per_topic": -1}, "at least 0; found most_per_topic -1"),
+        ({"most_shown": -2, "new_days": -1}, "new_days -1, most_shown -2"),
     ],
 )
 def test_rules_that_nothing_can_keep_are_refused(rules, match):
     with pytest.raises(RecipeError, match=match):
         Rules(**rules)
+
+
+@pytest.mark.parametrize(
+    "rules", [{"in_stock": ("x",)}, {"least_price": 100}, {"exclude": tuple("abcdef")}]
+)
+def test_rules_that_no_item_passes_are_refused(rules):
+    with pytest.raises(RecipeError, match="None of the 6 items"):
+        lists(**rules)
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 6])
+def test_two_floors_are_both_met(k):
+    """A bread of a small brand and a new soap of a big one, both less likely than teas."""
+    brand_I = np.array([0, 0, 0, 1, -1, 0], dtype=np.int32)
+    goods = replace(GOODS, brand_I=brand_I)
+    rules = Rules(new_share=0.5, small_share=0.5, small_items=1)
+    chosen_K = rerank(SHELF, goods, rules, k, TASTE, ALL)[0]
+    assert {3, 5} <= set(chosen_K.tolist())
 
 
 def test_unknown_names_are_refused():

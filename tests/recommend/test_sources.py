@@ -1,18 +1,24 @@
 """What each source proposes, on a shop small enough to work out by hand."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from penchant.errors import RecipeError
 from penchant.interest.interactions import Interactions
 from penchant.interest.topics import Topics
 from penchant.recommend.assortment import DAY, Assortment, assortment_of
 from penchant.recommend.candidates import Asked, gather, strongest
 from penchant.recommend.content import Content
+from penchant.recommend.ease import Ease
+from penchant.recommend.neighbours import ItemNeighbours, UserNeighbours
 from penchant.recommend.newcomers import Newcomers
 from penchant.recommend.popular import Popular
+from penchant.recommend.recommender import sources_named
+from penchant.recommend.repeat import Repeat
 
 ITEMS = np.array(["black tea", "green tea", "rye bread", "soap"])
 
@@ -52,8 +58,11 @@ GOODS = Assortment(
     brand_I=np.full(4, -1, dtype=np.int32),
     title_I=np.array(["black", "green", "rye", "soap"]),
     text_I=np.array(["black tea leaves", "green tea leaves", "rye bread", "white soap"]),
+    listed_I=np.ones(4, dtype=np.float32),
     price_I=np.ones(4, dtype=np.float32),
     first_I=np.array([370, 390, 400, 45]) * DAY,
+    from_I=np.full(4, -np.inf),
+    until_I=np.full(4, np.inf),
     latest=400 * DAY,
 )
 
@@ -84,8 +93,72 @@ def test_content_proposes_new_items_alone():
     score_BI = Content().fit(PAST, GOODS).propose(Asked(PAST), 5).toarray()
     assert score_BI[0].argmax() == 1  # green tea is new, and reads like black tea
     assert score_BI[0, 0] == 0
+    owner = shop(("dan", "green tea", 400), ("dan", "black tea", 380))
+    assert not Content().fit(PAST, GOODS).propose(Asked(owner), 5).toarray()[0, 1]
+    strange = replace(GOODS, text_I=np.array(["uno", "due", "tre", "x"]))
+    assert Content().fit(PAST, strange).propose(Asked(PAST), 5).nnz == 0
     blank = replace(GOODS, text_I=np.full(4, ""))
     assert Content().fit(PAST, blank).propose(Asked(PAST), 5).nnz == 0
+
+
+def test_content_says_which_of_the_customers_items_reads_most_alike():
+    past = shop(("ann", "black tea", 370), ("ann", "rye bread", 380), ("bob", "soap", 390))
+    fitted = Content().fit(past, GOODS)
+    row_N, item_N = np.array([0, 1]), np.array([1, 1])  # green tea to each
+    assert fitted.because(Asked(past), row_N, item_N).tolist() == [0, -1]
+
+
+def test_content_may_be_read_by_a_text_model(monkeypatch):
+    def encode(texts, model):
+        assert model == "tiny"
+        return np.array([[2.0, "tea" in text] for text in texts], dtype=np.float32)
+
+    monkeypatch.setattr(
+        "penchant.recommend.content.needed", lambda *_: SimpleNamespace(encode=encode)
+    )
+    goods = replace(GOODS, text_I=np.array(["black tea", "green tea", "rye bread", ""]))
+    fitted = Content(encoder="tiny").fit(PAST, goods)
+    score_BI = fitted.propose(Asked(PAST), 5).toarray()
+    assert score_BI[0, 1] == pytest.approx(1)  # nothing but teas, of which one is new
+    assert fitted.vector_ID[[3]].nnz == 0
+    blank = replace(GOODS, text_I=np.full(4, ""))
+    assert Content(encoder="tiny").fit(PAST, blank).propose(Asked(PAST), 5).nnz == 0
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Repeat(),
+        ItemNeighbours(least_buyers=1),
+        UserNeighbours(),
+        Ease(),
+        Popular(),
+        Content(),
+        Newcomers(),
+    ],
+)
+@pytest.mark.parametrize("forecast", [False, True])
+def test_only_what_is_allowed_is_proposed(source, forecast):
+    past = shop(
+        *(("ann", "black tea", 370), ("ann", "green tea", 399), ("bob", "black tea", 400)),
+        *(("bob", "rye bread", 360), ("cat", "green tea", 390), ("cat", "soap", 391)),
+    )
+    asked = Asked(past, *([np.ones((3, 3), dtype=np.float32)] * 2 if forecast else []))
+    fitted = source.fit(past, GOODS)
+    every = fitted.propose(asked, 1)
+    allowed_I = np.ones(4, dtype=bool)
+    allowed_I[every.indices[0]] = False
+    some = fitted.propose(replace(asked, allowed_I=allowed_I), 1)
+    assert every.indices[0] not in some.indices
+    assert (some.data > 0).all()
+
+
+def test_sources_are_named():
+    named = sources_named(("users", "content"), "tiny")
+    assert [name for name, _ in named] == ["users", "content"]
+    assert named[1][1] == Content(encoder="tiny")
+    with pytest.raises(RecipeError, match=r"no source 'sequnce'\. Did you mean 'sequence'"):
+        sources_named(("sequnce",))
 
 
 def test_newcomers_get_what_their_segment_bought_first():
@@ -96,8 +169,9 @@ def test_newcomers_get_what_their_segment_bought_first():
 
 
 def test_newcomers_are_those_with_few_baskets():
-    score_BI = Newcomers(baskets=1).fit(PAST, GOODS).propose(Asked(PAST), 3).toarray()
-    assert score_BI.any(axis=1).tolist() == [False, False, True]
+    proposed = Newcomers(baskets=1).fit(PAST, GOODS).propose(Asked(PAST), 3)
+    assert np.diff(proposed.indptr).tolist() == [0, 0, 3]
+    assert proposed.data.min() > 0
 
 
 def test_proposals_stand_side_by_side():
@@ -128,3 +202,42 @@ def test_the_assortment_knows_what_catalog_and_purchases_say():
     assert goods.price_I.tolist() == [2, 2, 9, 2]
     assert goods.text_I.tolist() == ["Black tea", "", "Rye mill bread", ""]
     assert goods.age_I.tolist() == [30, 40, 0, 355]
+    assert goods.sold_I(0).all()
+
+
+def test_what_is_paid_later_was_not_known_before():
+    money_N = np.array([5, 7, 3, 4, 6], dtype=np.float32)
+    money_N[PAST.time_N < 50 * DAY] = np.nan
+    topics = Topics(np.array(["all"]), np.array(["all"]), pa.table({"item": [], "topic": []}), 1)
+    goods = assortment_of(replace(PAST, money_N=money_N), topics)
+    early = goods.known(PAST.where(PAST.time_N < 50 * DAY))
+    assert np.isfinite(goods.price_I).sum() == 3
+    assert np.isfinite(early.price_I).sum() == 1  # soap, which alone was bought by then
+
+
+def test_prices_are_of_one_of_what_is_sold_by_weight():
+    topics = Topics(np.array(["all"]), np.array(["all"]), pa.table({"item": [], "topic": []}), 1)
+    quantity_N = np.full(5, 0.5, dtype=np.float32)
+    quantity_N[0] = -1
+    money_N = np.full(5, 2, dtype=np.float32)
+    goods = assortment_of(replace(PAST, quantity_N=quantity_N, money_N=money_N), topics)
+    assert goods.price_I.tolist() == [4, 4, 4, 4]
+
+
+def test_the_assortment_knows_when_items_are_sold():
+    catalog = pa.table(
+        {
+            "item": ["rye bread", "black tea", "soap"],
+            "title": ["Rye", "Black", "Soap"],
+            "brand": pa.nulls(3, pa.string()),
+            "path": [["bread"], ["tea"], ["soap"]],
+            "price": [9.0, 8.0, 7.0],
+            "valid_from": pa.array([None, 86_400_000_000, None], pa.timestamp("us")),
+            "valid_until": pa.array([172_800_000_000, None, None], pa.timestamp("us")),
+        }
+    )
+    topics = Topics(np.array(["all"]), np.array(["all"]), pa.table({"item": [], "topic": []}), 1)
+    goods = assortment_of(PAST, topics, catalog)
+    assert goods.sold_I(0).tolist() == [False, True, True, True]
+    assert goods.sold_I(DAY).tolist() == [True, True, True, True]
+    assert goods.sold_I(2 * DAY).tolist() == [True, True, False, True]

@@ -1,5 +1,6 @@
 """The verb about items: what to show to whom, and why."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,8 +9,10 @@ from penchant import columns as c
 from penchant import console
 from penchant.cli.options import DEFAULT_CONFIG, Config, Json
 from penchant.console import progress, refusing, say, say_json
+from penchant.errors import DataError
 
 if TYPE_CHECKING:
+    from penchant.interest.interest import Names
     from penchant.recommendation import Counter
 
 
@@ -28,7 +31,8 @@ def recommend(
     """Recommend items to every customer, with chance and reason; write Parquet, show a few lists.
 
     The first time, or with --refit, a recommender is fitted and kept. What a list must keep to
-    stands under `recommend` in the settings. With --events only the customers named are answered.
+    stands under `recommend` in the settings. With --events only the customers named are answered,
+    or else those of whom these events tell.
     """
     from penchant.recommendation import fit_recommender, open_counter
     from penchant.workspace import Workspace
@@ -41,11 +45,15 @@ def recommend(
         with progress("Recommending"):
             counter = open_counter(workspace, events or ())
             rows = None if events else counter.write()
-            shown = _shown(counter, customer or ())
+            shown = counter.lists(_asked(counter, customer or (), events)).to_table().to_pylist()
         path = workspace.recommendation_path
+        left_out = dict(counter.left_out)
         if json:
-            say_json({"rows": rows, "path": None if events else path, "lists": shown})
+            facts = {"rows": rows, "path": None if events else path, "lists": shown}
+            say_json({**facts, "left_out": left_out})
             return
+        for reason, count in left_out.items():
+            console.aside.print(f"Left out of --events: {count:,} {reason}", markup=False)
         names = ("customer", "", "item", "chance", "because")
         lines = [
             [row[c.USER], row[c.SLOT], _called(row), row[c.CHANCE], row[c.REASON]] for row in shown
@@ -55,13 +63,21 @@ def recommend(
             say(f"All {rows:,} rows are in {path}.")
 
 
-def _shown(counter: "Counter", customers: list[str] | tuple[str, ...]) -> list[dict[str, Any]]:
-    from penchant.pipeline import customers_rows
+def _asked(counter: "Counter", customers: Sequence[str], events: Sequence[str] | None) -> "Names":
+    """Who is to be shown: those named, else those whom more events tell of, else a few."""
+    from penchant.pipeline import SHOWN, known_rows
 
-    rows: list[dict[str, Any]] = (
-        counter.lists(customers_rows(counter.history, customers)).to_table().to_pylist()
-    )
-    return rows
+    if customers:
+        return counter.users_U[known_rows(counter.users_U, customers)]
+    if not events:
+        return counter.users_U[:SHOWN]
+    if not len(counter.told_U):
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in counter.left_out.items())
+        raise DataError(
+            f"The events handed in tell nothing new of anyone; left out: {reasons or 'none'}. "
+            "Name a customer with --customer, or mend the file."
+        )
+    return counter.told_U
 
 
 def _called(row: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from penchant import columns as c
 from penchant.errors import HistoryError
-from penchant.interest.interest import Codes, Floats, Names, fetched
+from penchant.interest.interest import Codes, Floats, Names, fetched, rows_of
 
 Times = npt.NDArray[np.int64]
 
@@ -83,8 +83,8 @@ class Interactions:
 
     def of(self, users_U: Names) -> "Interactions":
         """Those of some users, in that order; a user who isn't known has none."""
-        row_U = np.searchsorted(self.users_U, users_U).clip(max=len(self.users_U) - 1)
-        known = np.flatnonzero(self.users_U[row_U] == users_U)
+        row_U = rows_of(users_U, self.users_U)
+        known = np.flatnonzero(row_U >= 0)
         mine = self.only(row_U[known])
         segment_U = None
         if mine.segment_U is not None:

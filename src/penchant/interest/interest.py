@@ -105,8 +105,8 @@ class Interest:
 
     def of(self, users_B: Names) -> "Interest":
         """Those of some users, in that order; a user who isn't known has no entries."""
-        row_B = np.searchsorted(self.users_U, users_B).clip(max=len(self.users_U) - 1)
-        known = np.flatnonzero(self.users_U[row_B] == users_B)
+        row_B = rows_of(users_B, self.users_U)
+        known = np.flatnonzero(row_B >= 0)
         mine = self.only(row_B[known])
         return replace(mine, users_U=users_B, user_N=known[mine.user_N].astype(np.int32))
 
@@ -129,6 +129,14 @@ class Interest:
             count_NK=self.count_NK[index_N],
             money_N=self.money_N[index_N],
         )
+
+
+def rows_of(users_U: Names, known_U: Names) -> npt.NDArray[np.int64]:
+    """Where each user stands among known ones, who are sorted; -1 for one who doesn't."""
+    if not len(known_U):
+        return np.full(len(users_U), -1)
+    row_U = np.searchsorted(known_U, users_U).clip(max=len(known_U) - 1)
+    return np.where(known_U[row_U] == users_U, row_U, -1)
 
 
 def placed_events(

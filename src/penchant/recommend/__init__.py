@@ -2,12 +2,28 @@
 
 from penchant.models import Families
 
+SOURCES = Families(
+    {
+        "repeat": "repeat.Repeat",
+        "items": "neighbours.ItemNeighbours",
+        "ease": "ease.Ease",
+        "users": "neighbours.UserNeighbours",
+        "sequence": "sequence.Sequence",
+        "popular": "popular.Popular",
+        "content": "content.Content",
+        "newcomers": "newcomers.Newcomers",
+    },
+    "penchant.recommend",
+)  # what proposes items
+USUAL = ("repeat", "items", "popular", "content", "newcomers")  # of a recommender as it comes
 _PARTS = (
     "assortment.Assortment",
     "basket.FittedNextBasket",
     "basket.NextBasket",
     "content.Content",
     "content.FittedContent",
+    "ease.Ease",
+    "ease.FittedEase",
     "guided.FittedGuided",
     "guided.Guided",
     "neighbours.FittedItemNeighbours",

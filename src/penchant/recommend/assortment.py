@@ -9,13 +9,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from penchant import columns as c
+from penchant.interest.counts import Doubles, Flags
 from penchant.interest.interactions import Interactions, Times
-from penchant.interest.interest import Codes, Floats, Names
+from penchant.interest.interest import Codes, Floats, Names, rows_of
 from penchant.interest.topics import Topics
 
 DAY = 24 * 60 * 60  # seconds
+MICROSECONDS = 1_000_000  # of a second
 NOWHERE = -1  # code of an item without topic or brand
 
 
@@ -30,14 +33,23 @@ class Assortment:
     brand_I: Codes  # -1: unknown
     title_I: Names  # empty where unknown
     text_I: Names  # title, brand and path; empty where unknown
-    price_I: Floats  # as last paid for one, else as in the catalog; NaN where unknown
+    listed_I: Floats  # price in the catalog; NaN where unknown
+    price_I: Floats  # as last paid for one, else as listed; NaN where unknown
     first_I: Times  # seconds since 1970 of the first interaction
+    from_I: Doubles  # seconds since 1970, from which on it is sold,
+    until_I: Doubles  # and before which; infinite where the catalog says nothing
     latest: int  # seconds since 1970 of the last interaction with any item
 
     def known(self, past: Interactions) -> "Assortment":
         """The same as it was known by an earlier past: what was paid then, what was new then."""
         latest = int(past.time_N.max(initial=0))
-        return replace(self, price_I=_paid(past, self.price_I), first_I=_first(past), latest=latest)
+        return replace(
+            self, price_I=_paid(past, self.listed_I), first_I=_first(past), latest=latest
+        )
+
+    def sold_I(self, now: int) -> Flags:
+        """Whether each item is sold at a moment."""
+        return (self.from_I <= now) & (now < self.until_I)
 
     @property
     def age_I(self) -> Floats:
@@ -53,15 +65,18 @@ def assortment_of(
     title_I = text_I = np.full(len(items_I), "", dtype=np.str_)
     topic_I = _looked_up(items_I, topics.items, c.TOPIC, NOWHERE).astype(np.int32)
     brand_I, brands_R = np.full(len(items_I), NOWHERE, dtype=np.int32), np.array([], dtype=np.str_)
-    price_I = np.full(len(items_I), np.nan, dtype=np.float32)
+    listed_I = np.full(len(items_I), np.nan, dtype=np.float32)
+    from_I, until_I = (np.full(len(items_I), end) for end in (-np.inf, np.inf))
     if catalog is not None:
-        price_I = _looked_up(items_I, catalog, c.PRICE, np.nan).astype(np.float32)
+        listed_I = _looked_up(items_I, catalog, c.PRICE, np.nan).astype(np.float32)
         brand = pa.chunked_array(catalog[c.BRAND]).combine_chunks().dictionary_encode()
         brands_R = np.array(brand.dictionary.to_pylist(), dtype=np.str_)
         title_I = _told(items_I, catalog, (c.TITLE,))
         text_I = _told(items_I, catalog, (c.TITLE, c.BRAND, c.PATH))
         codes = pa.table({c.ITEM: catalog[c.ITEM], c.CODE: brand.indices})
         brand_I = _looked_up(items_I, codes, c.CODE, NOWHERE).astype(np.int32)
+        from_I = _looked_up(items_I, catalog, c.VALID_FROM, -np.inf)
+        until_I = _looked_up(items_I, catalog, c.VALID_UNTIL, np.inf)
     return Assortment(
         items_I=items_I,
         topics_T=topics.names_T,
@@ -70,18 +85,21 @@ def assortment_of(
         brand_I=brand_I,
         title_I=title_I,
         text_I=text_I,
-        price_I=_paid(interactions, price_I),
+        listed_I=listed_I,
+        price_I=_paid(interactions, listed_I),
         first_I=_first(interactions),
+        from_I=from_I,
+        until_I=until_I,
         latest=int(interactions.time_N.max(initial=0)),
     )
 
 
-def _paid(past: Interactions, price_I: Floats) -> Floats:
-    """What was last paid for one of each item; its price in the catalog where nothing was."""
-    paid_N = past.money_N / np.maximum(past.quantity_N, 1)
+def _paid(past: Interactions, listed_I: Floats) -> Floats:
+    """What was last paid for one of each item, or one kilogram; as listed where nothing was."""
+    paid_N = past.money_N / np.where(past.quantity_N > 0, past.quantity_N, 1)
     order_N = np.argsort(past.time_N, kind="stable")
     told_N = order_N[np.isfinite(paid_N[order_N]) & (paid_N[order_N] > 0)]
-    price_I = price_I.copy()
+    price_I = listed_I.copy()
     price_I[past.item_N[told_N]] = paid_N[told_N]  # the last of several stays
     return price_I
 
@@ -110,11 +128,18 @@ def _words(value: str | list[str] | None) -> list[str]:
 def _looked_up(
     items_I: Names, table: pa.Table, column: str, missing: float
 ) -> npt.NDArray[np.float64]:
-    """A column of a table for each item, by the last of its rows; `missing` where there is none."""
+    """A column of a table for each item, by the last of its rows; `missing` where there is none.
+
+    Times are seconds since 1970.
+    """
     value_I = np.full(len(items_I), missing)
-    known = np.array(table[c.ITEM].to_pylist(), dtype=np.str_)
-    place = np.searchsorted(items_I, known).clip(max=len(items_I) - 1)
-    value = table[column].cast(pa.float64()).to_numpy().copy()
-    found = (items_I[place] == known) & np.isfinite(value)
+    if column not in table.column_names:
+        return value_I
+    cells = table[column]
+    if pa.types.is_timestamp(cells.type):
+        cells = pc.divide(cells.cast(pa.timestamp("us")).cast(pa.int64()), MICROSECONDS)
+    value = cells.cast(pa.float64()).to_numpy()
+    place = rows_of(np.array(table[c.ITEM].to_pylist(), dtype=np.str_), items_I)
+    found = (place >= 0) & np.isfinite(value)
     value_I[place[found]] = value[found]
     return value_I

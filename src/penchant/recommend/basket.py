@@ -3,7 +3,7 @@
 Candidates are the customer's habits and what near customers buy; one ranker orders both. It learns
 from everyone's latest baskets, each foreseen from those before it, or from the latest windows of
 days. It isn't told when the next basket comes, and doesn't know promotions.
-Shapes: I items, N interactions.
+Shapes: U users, I items, N interactions.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,10 @@ class NextBasket:
     def fit(self, past: Interactions, goods: Assortment) -> "FittedNextBasket":
         """Learn from what followed earlier pasts."""
         rng = np.random.default_rng(self.ranker.seed)
-        lessons = [self._lesson(*look, goods, rng) for look in self._looks(past, goods.latest)]
+        lessons = [
+            self._lesson(baskets, came, goods, rng)
+            for baskets, came in self._looks(past, goods.latest)
+        ]
         baskets = baskets_of(past)
         facts = facts_of(baskets, habits_of(baskets), goods, self.near)
         return FittedNextBasket(self, facts, self.ranker.fit(lessons, past.shape[0]), goods.latest)
@@ -61,7 +64,11 @@ class NextBasket:
         self, baskets: Baskets, code: Integers, goods: Assortment, rng: np.random.Generator
     ) -> Lesson:
         facts = facts_of(baskets, habits_of(baskets), goods, self.near)
-        return lesson_of(self.signals(baskets, facts), code, self.ranker.missed_share, rng)
+        users, items = baskets.past.shape
+        asked_U = np.ones(users, dtype=np.bool_)
+        if self.days is None:  # of the next basket: who had none wasn't asked
+            asked_U = np.bincount(code // items, minlength=users) > 0
+        return lesson_of(self.signals(baskets, facts), code, asked_U, self.ranker.missed_share, rng)
 
     def signals(self, baskets: Baskets, facts: Facts) -> Signals:
         """What the ranker reads of the candidates of each user."""
@@ -79,14 +86,21 @@ class FittedNextBasket:
     ranker: FittedRanker
     latest: int  # seconds since 1970, of the fit
 
-    def foresee(self, past: Interactions) -> Ranked:
-        """The chance of each candidate of users, whom the fit need not have seen."""
-        now = None if self.recipe.days is None else max(self.latest, past.time_N.max(initial=0))
+    def foresee(self, past: Interactions, now: int | None = None) -> Ranked:
+        """The chance of each candidate of users, whom the fit need not have seen.
+
+        Where days are asked, they begin `now`, in seconds since 1970; without it, at the fit.
+        """
+        if self.recipe.days is None:
+            now = None
+        elif now is None:
+            now = self.latest
         return self.ranker.rank(self.recipe.signals(baskets_of(past, now), self.facts))
 
     def propose(self, asked: Asked, most: int) -> csr_array:
         """The likeliest items of each user, repeated or new."""
-        return self.foresee(asked.past).top(most)
+        found, allowed_I = self.foresee(asked.past), asked.allowed_I
+        return found.top(most, None if allowed_I is None else allowed_I[found.signals.item_N])
 
     def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
         """No item of the user's own."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from penchant.interest.counts import Flags
 from penchant.interest.interactions import Interactions
 from penchant.interest.interest import Codes, Floats
 from penchant.recommend.assortment import Assortment
@@ -27,6 +28,7 @@ class Asked:
     past: Interactions  # of these users, with the items of the fit
     volume_BT: Floats | None = None  # engagements forecast in each topic; None: no forecast
     chance_BT: Floats | None = None  # of any
+    allowed_I: Flags | None = None  # the only items to propose; None: all
 
 
 class Proposer(Protocol):
@@ -86,9 +88,13 @@ def gather(proposed: Mapping[str, csr_array]) -> Candidates:
     )
 
 
-def strongest(score_BI: npt.NDArray[np.floating], most: int) -> csr_array:
-    """The `most` largest positive scores of each row."""
+def strongest(
+    score_BI: npt.NDArray[np.floating], most: int, allowed_I: Flags | None = None
+) -> csr_array:
+    """The `most` largest positive scores of each row, of the items allowed."""
     users, items = score_BI.shape
+    if allowed_I is not None:
+        score_BI = np.where(allowed_I, score_BI, 0)
     if most >= items:
         return csr_array(np.maximum(score_BI, 0))
     best_BM = np.argpartition(-score_BI, most - 1, axis=1)[:, :most]

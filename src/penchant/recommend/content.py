@@ -1,7 +1,7 @@
 """New items that read like what a customer bought: titles, brands and paths as vectors.
 
 An item nobody bought yet has no neighbours but by its text. Words are weighed by how rare they are
-(tf-idf); a language model is the better reader where titles are sentences.
+(tf-idf), or a language model reads them, which is better where titles are sentences.
 Shapes: B users asked, I items, J new items, D width of a vector, N interactions.
 """
 
@@ -12,8 +12,9 @@ from scipy.sparse import csr_array, vstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
+from penchant.extras import needed
 from penchant.interest.interactions import Interactions
-from penchant.interest.interest import Codes
+from penchant.interest.interest import Codes, Names
 from penchant.recommend.assortment import DAY, Assortment
 from penchant.recommend.candidates import Asked, strongest, strongest_own
 
@@ -26,14 +27,36 @@ class Content:
 
     half_life: float = 90.0  # days in which what a customer did comes to count half
     new_days: float = 28.0  # since its first interaction, in which an item is new
+    encoder: str = ""  # text model, as `encode` in `models.text` takes it; empty: words are counted
 
     def fit(self, past: Interactions, goods: Assortment) -> "FittedContent":
-        """Read the items' texts."""
+        """Read the items' texts.
+
+        Raises RecipeError where a text model, or a package that it needs, is missing.
+        """
         new_J = np.flatnonzero(goods.age_I <= self.new_days).astype(np.int32)
-        if not goods.text_I.any():
-            return FittedContent(csr_array((len(goods.items_I), 1)), new_J, self.half_life)
-        reader = TfidfVectorizer(sublinear_tf=True, min_df=2, dtype=np.float32)
-        return FittedContent(csr_array(reader.fit_transform(goods.text_I)), new_J, self.half_life)
+        read = self._encoded if self.encoder else _weighed
+        return FittedContent(read(goods.text_I), new_J, self.half_life)
+
+    def _encoded(self, text_I: Names) -> csr_array:
+        """Vectors of a text model, of length 1; none of an empty text."""
+        told = np.flatnonzero(text_I != "")
+        if not len(told):
+            return csr_array(np.zeros((len(text_I), 1), dtype=np.float32))
+        encode = needed("penchant.models.text", "content").encode
+        vector_ND = normalize(encode(text_I[told].tolist(), self.encoder))
+        vector_ID = np.zeros((len(text_I), vector_ND.shape[1]), dtype=np.float32)
+        vector_ID[told] = vector_ND
+        return csr_array(vector_ID)
+
+
+def _weighed(text_I: Names) -> csr_array:
+    """Words of each text by tf-idf; nothing where no word stands in two."""
+    reader = TfidfVectorizer(sublinear_tf=True, min_df=2, dtype=np.float32)
+    try:
+        return csr_array(reader.fit_transform(text_I))
+    except ValueError:
+        return csr_array(np.zeros((len(text_I), 1), dtype=np.float32))
 
 
 @dataclass(frozen=True)
@@ -45,7 +68,7 @@ class FittedContent:
     half_life: float
 
     def propose(self, asked: Asked, most: int) -> csr_array:
-        """Cosine of each new item with what a user did, the latest most."""
+        """Cosine of each new item with what a user did, the latest most; of none they had."""
         past = asked.past
         users, items = past.shape
         age_N = (past.time_N.max(initial=0) - past.time_N) / DAY
@@ -53,18 +76,26 @@ class FittedContent:
         taste_BI = csr_array((weight_N, (past.user_N, past.item_N)), shape=past.shape)
         taste_BD = csr_array(normalize(taste_BI @ self.vector_ID))
         new_DJ = self.vector_ID[self.new_J].T.tocsr()
+        allowed_J = None if asked.allowed_I is None else asked.allowed_I[self.new_J]
         blocks = []
         for at in range(0, users, BLOCK):
-            near = strongest((taste_BD[at : at + BLOCK] @ new_DJ).toarray(), most).tocoo()
+            near_BJ = (taste_BD[at : at + BLOCK] @ new_DJ).toarray()
+            near_BJ[taste_BI[at : at + BLOCK][:, self.new_J].nonzero()] = 0  # had already
+            near = strongest(near_BJ, most, allowed_J).tocoo()
             place = (near.row, self.new_J[near.col])
             blocks.append(csr_array((near.data, place), shape=(near.shape[0], items)))
         return csr_array(vstack(blocks))
 
     def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
         """What the user had that reads most like the new item."""
-        past = asked.past
-        own_BI = csr_array(
-            (np.ones(len(past.item_N)), (past.user_N, past.item_N)), shape=past.shape
-        )
-        like_NI = self.vector_ID[item_N] @ self.vector_ID.T
-        return strongest_own(csr_array(own_BI[row_N].multiply(like_NI)))
+        past, items = asked.past, asked.past.shape[1]
+        pair = np.unique(past.user_N.astype(np.int64) * items + past.item_N)
+        user, item = np.divmod(pair, items)
+        own_BI = csr_array((np.ones(len(pair)), (user, item)), shape=past.shape)
+        best = [np.empty(0, dtype=np.int32)]
+        for at in range(0, len(row_N), BLOCK):
+            own = own_BI[row_N[at : at + BLOCK]].tocoo()
+            new_ND, own_ND = self.vector_ID[item_N[at + own.row]], self.vector_ID[own.col]
+            like_N = np.asarray(new_ND.multiply(own_ND).sum(axis=1)).ravel()
+            best.append(strongest_own(csr_array((like_N, (own.row, own.col)), shape=own.shape)))
+        return np.concatenate(best)

@@ -72,7 +72,7 @@ class FittedItemNeighbours:
     def propose(self, asked: Asked, most: int) -> csr_array:
         """Sum of the weights from a user's faded purchases."""
         taste_BI = faded(baskets_of(asked.past), self.recipe.half_baskets)
-        return _new_of(taste_BI, lambda rows: taste_BI[rows] @ self.weight_II, most)
+        return _new_of(taste_BI, lambda rows: taste_BI[rows] @ self.weight_II, most, asked)
 
     def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
         """What the user bought that goes best with the item."""
@@ -118,7 +118,7 @@ class FittedUserNeighbours:
         baskets = baskets_of(asked.past)
         taste_BI = faded(baskets, self.recipe.half_baskets)
         near_BU = self.near(baskets)
-        return _new_of(taste_BI, lambda rows: near_BU[rows] @ self.share_UI, most)
+        return _new_of(taste_BI, lambda rows: near_BU[rows] @ self.share_UI, most, asked)
 
     def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
         """No item of the user's own."""
@@ -140,12 +140,14 @@ class FittedUserNeighbours:
         return csr_array(vstack(blocks))
 
 
-def _new_of(taste_BI: csr_array, score: Callable[[slice], csr_array], most: int) -> csr_array:
+def _new_of(
+    taste_BI: csr_array, score: Callable[[slice], csr_array], most: int, asked: Asked
+) -> csr_array:
     """The strongest of each user's scores, of items that they have not bought."""
     blocks = []
     for at in range(0, taste_BI.shape[0], BLOCK):
         rows = slice(at, at + BLOCK)
         score_BI = score(rows).toarray().astype(np.float32)
         score_BI[taste_BI[rows].nonzero()] = 0
-        blocks.append(strongest(score_BI, most))
+        blocks.append(strongest(score_BI, most, asked.allowed_I))
     return csr_array(vstack(blocks))

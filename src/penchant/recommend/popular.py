@@ -56,16 +56,16 @@ class FittedPopular:
 
     def propose(self, asked: Asked, most: int) -> csr_array:
         """Expected purchases by the forecast, or the same popular items to all without one."""
-        users, items = asked.past.shape
+        users = asked.past.shape[0]
         if asked.volume_BT is None:
-            best_I = np.argsort(-self.of_shop_I, kind="stable")[:most]
-            row_1I = np.zeros((1, items), dtype=np.float32)
-            row_1I[0, best_I] = self.of_shop_I[best_I]
-            return csr_array(np.repeat(row_1I, users, axis=0))
+            same_1I = strongest(self.of_shop_I[None, :], most, asked.allowed_I)
+            return csr_array(same_1I[np.zeros(users, dtype=np.int64)])
         nothing_B1 = np.zeros((users, 1), dtype=np.float32)  # wanted of no topic, whose code is -1
         volume_BT = np.concatenate([asked.volume_BT, nothing_B1], axis=1)
         blocks = [
-            strongest(volume_BT[at : at + BLOCK][:, self.topic_I] * self.of_topic_I, most)
+            strongest(
+                volume_BT[at : at + BLOCK][:, self.topic_I] * self.of_topic_I, most, asked.allowed_I
+            )
             for at in range(0, users, BLOCK)
         ]
         return csr_array(vstack(blocks))

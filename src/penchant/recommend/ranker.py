@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from penchant.errors import HistoryError
+from penchant.errors import HistoryError, RecipeError
 from penchant.interest.counts import Doubles, Flags, Integers
 from penchant.interest.interest import Codes, Floats
 from penchant.recommend.repeat import rank_within
@@ -45,22 +45,25 @@ class Lesson:
         return Lesson(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
 
 
-def lesson_of(signals: Signals, code: Integers, share: float, rng: np.random.Generator) -> Lesson:
+def lesson_of(
+    signals: Signals, code: Integers, asked_U: Flags, share: float, rng: np.random.Generator
+) -> Lesson:
     """Which candidates were hits, and a `share` of those that weren't.
 
-    `code` is user · I + item of each hit, sorted. Users without a hit, or of whom nothing was
-    known, tell nothing.
+    `code` is user · I + item of each hit, sorted. Users who weren't asked, or of whom nothing was
+    known, tell nothing. Those who then bought nothing weigh as if it had been a usual basket.
     """
     users, items = signals.shape
     hit_N = np.isin(signals.user_N.astype(np.int64) * items + signals.item_N, code)
     size_U = np.bincount(code // items, minlength=users)
     found_U = np.bincount(signals.user_N, hit_N, minlength=users)
-    part_U = (2 / np.maximum(size_U + found_U, 1)).astype(np.float32)
-    asked_N = (size_U[signals.user_N] > 0) & (signals.column("baskets") > 0)
-    kept_N = asked_N & (hit_N | (rng.random(len(hit_N)) < share))
+    told_N = asked_U[signals.user_N] & (signals.column("baskets") > 0)
+    kept_N = told_N & (hit_N | (rng.random(len(hit_N)) < share))
     told, hit_N = signals.where(kept_N), hit_N[kept_N]
+    came_N, usual_N = (size_U + found_U)[told.user_N], 2 * told.column("size")
+    part_N = (2 / np.where(came_N > 0, came_N, usual_N)).astype(np.float32)
     drawn_N = np.where(hit_N, 1, 1 / share).astype(np.float32)
-    parts = (told.user_N, told.value_NF, hit_N, drawn_N, part_U[told.user_N])
+    parts = (told.user_N, told.value_NF, hit_N, drawn_N, part_N)
     return Lesson(*parts, told.column("size"), told.new_N)
 
 
@@ -68,7 +71,7 @@ def lesson_of(signals: Signals, code: Integers, share: float, rng: np.random.Gen
 class Ranker:
     """Recipe. Costs some seconds for 100,000 candidates of 80 signals."""
 
-    folds: int = 3  # of users; trees of each fold see the others
+    folds: int = 3  # of users, at least 2; trees of each fold see the others
     rounds: int = 120  # trees of a fold
     learning_rate: float = 0.08
     leaves: int = 31  # of a tree
@@ -76,24 +79,42 @@ class Ranker:
     threads: int = 2  # of LightGBM
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.folds < 2 or not 0 < self.missed_share <= 1:
+            raise RecipeError(
+                "A ranker has at least 2 folds, as chances are learned from users that trees never "
+                "saw, and a missed_share above 0 and up to 1; "
+                f"found {self.folds} and {self.missed_share}."
+            )
+
     def fit(self, lessons: Sequence[Lesson], users: int) -> "FittedRanker":
         """Learn from lessons of the same `users` users.
 
-        Raises HistoryError where there are too few hits.
+        Raises HistoryError where there are too few hits, or users with any.
         """
         hits = sum(int(lesson.hit_N.sum()) for lesson in lessons)
         if hits < LEAST_TOLD:
             raise HistoryError(
                 f"A ranking is learned from at least {LEAST_TOLD} things that users did after "
-                f"others; {hits} were found. Hand in a longer history."
+                f"others; {hits} were found. Hand in a longer history, or ask for fewer steps."
             )
         lesson = Lesson.join(lessons)
+        if lesson.hit_N.all():
+            raise HistoryError(
+                "A ranking is learned from what users did and what they didn't, but everyone did "
+                "everything that could be proposed. Ask for fewer steps."
+            )
         fold_U = np.random.default_rng(self.seed).integers(self.folds, size=users)
         fold_N = fold_U[lesson.user_N]
+        if len(np.unique(fold_N)) < self.folds:
+            raise HistoryError(
+                f"A ranking is learned from users in {self.folds} parts, each of some of whom "
+                f"something is known; {len(np.unique(lesson.user_N))} were found. Hand in more."
+            )
         trees_G, score_N = [], np.zeros(len(fold_N))
         for fold in range(self.folds):
             own_N = fold_N == fold
-            trees_G.append(self._trees(lesson, ~own_N if self.folds > 1 else own_N))
+            trees_G.append(self._trees(lesson, ~own_N))
             score_N[own_N] = _scored(trees_G[-1], lesson.value_NF[own_N], self.threads)
         return FittedRanker(tuple(trees_G), _curve(score_N, lesson), self.threads)
 
@@ -177,6 +198,7 @@ def _columns(score_N: Doubles, size_N: Floats | Doubles, new_N: Flags) -> Double
 
 
 def _curve(score_N: Doubles, lesson: Lesson) -> Floats:
+    """What makes chances of scores of users whom the trees never saw."""
     column_NP = _columns(score_N, lesson.size_N, lesson.new_N)
     curve = LogisticRegression(C=np.inf, fit_intercept=False, max_iter=1000)
     curve.fit(column_NP, lesson.hit_N, sample_weight=lesson.drawn_N)

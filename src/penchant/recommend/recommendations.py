@@ -1,6 +1,6 @@
 """What is recommended to whom, each with its chance and its reason.
 
-Shapes: B users asked, K slots, I items, T topics, N rows of a table, P sources.
+Shapes: B users asked, K slots, I items, T topics, N rows of a table, M interactions, P sources.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from penchant import columns as c
+from penchant.data.events import PURCHASE
 from penchant.interest.interactions import Interactions
 from penchant.interest.interest import Codes, Floats
 from penchant.recommend.assortment import DAY, Assortment
@@ -30,14 +31,17 @@ RECOMMENDATION_SCHEMA = pa.schema(
 )
 NONE = -1  # code of what isn't there
 SAID = {
-    "repeat": "bought {times} times, the last {days} days ago",
+    "repeat": "{had} {times}, last {when}",
     "items": "goes with {because}",
-    "users": "bought by customers who buy alike",
+    "ease": "goes with {because}",
+    "users": "{had} by customers who are alike",
     "sequence": "often follows {because}",
     "popular": "sells well in {topic}",
     "content": "new, and reads like {because}",
-    "newcomers": "what new customers buy first",
+    "newcomers": "what new customers choose first",
 }  # by source
+OTHERWISE = "proposed by {source}"  # of a source that isn't among them
+TIMES, DAYS = ("never", "once", "twice"), ("today", "yesterday")  # 0, 1, 2; days ago
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Recommendations:
 
     past: Interactions  # of these users
     goods: Assortment
+    now: int  # seconds since 1970, from which the chances begin
     sources_P: tuple[str, ...]
     item_BK: Codes
     chance_BK: Floats
@@ -78,38 +83,47 @@ class Recommendations:
         item_N = self.item_BK[row_N, slot_N]
         times_N, days_N = self._own(row_N, item_N)
         because_N = self.because_BK[row_N, slot_N]
+        had = "bought" if self.past.kinds_K == (PURCHASE,) else "chosen"
         reasons = []
         for n, (row, slot, item) in enumerate(zip(row_N, slot_N, item_N, strict=True)):
-            topic = self.goods.topic_I[item]
+            topic, source = self.goods.topic_I[item], self.sources_P[self.source_BK[row, slot]]
             named = self.goods.topics_T[topic] if topic != NONE else "the shop"
-            said = SAID[self.sources_P[self.source_BK[row, slot]]].format(
-                times=times_N[n], days=days_N[n], topic=named, because=self._called(because_N[n])
+            said = SAID.get(source, OTHERWISE).format(
+                had=had,
+                times=_counted(times_N[n], TIMES, "times"),
+                when=_counted(days_N[n], DAYS, "days ago"),
+                topic=named,
+                because=self._called(because_N[n]),
+                source=source,
             )
             chance = self.interest_BK[row, slot]
-            wanted = (
-                "" if np.isnan(chance) else f"; {named} is wanted with a chance of {chance:.0%}"
-            )
-            reasons.append(said.replace("1 times", "once", 1 if times_N[n] == 1 else 0) + wanted)
+            told = "" if np.isnan(chance) else f"; {named} is wanted with a chance of {chance:.0%}"
+            reasons.append(said + told)
         return reasons
 
     def _own(self, row_N: npt.NDArray[np.int64], item_N: Codes) -> tuple[Codes, Codes]:
-        """How often a user bought an item, and how many days ago the last time."""
+        """In how many baskets a user had an item, and how many days ago the last time."""
         items = self.past.shape[1]
-        own_N = self.past.user_N.astype(np.int64) * items + self.past.item_N
-        order_N = np.argsort(own_N, kind="stable")
-        asked_N = row_N * items + item_N
+        own_M = self.past.user_N.astype(np.int64) * items + self.past.item_N
+        order_M = np.lexsort((self.past.time_N, own_M))
+        own_M, basket_M = own_M[order_M], self.past.basket_N[order_M]
         first_N, end_N = (
-            np.searchsorted(own_N[order_N], asked_N, side) for side in ("left", "right")
+            np.searchsorted(own_M, row_N * items + item_N, side) for side in ("left", "right")
         )
-        now = max(self.goods.latest, int(self.past.time_N.max(initial=0)))
-        latest = np.full(items * len(self.past.users_U), 0, dtype=np.int64)
-        np.maximum.at(latest, own_N, self.past.time_N)
-        return (end_N - first_N).astype(np.int32), ((now - latest[asked_N]) // DAY).astype(np.int32)
+        baskets_N = [len(np.unique(basket_M[a:b])) for a, b in zip(first_N, end_N, strict=True)]
+        last_N = np.append(self.past.time_N[order_M], self.now)[np.maximum(end_N, 1) - 1]
+        days_N = np.maximum(self.now - last_N, 0) // DAY
+        return np.array(baskets_N, dtype=np.int32), days_N.astype(np.int32)
 
     def _called(self, item: int) -> str:
         if item == NONE:
             return "what they bought"
         return str(self.goods.title_I[item] or self.goods.items_I[item])
+
+
+def _counted(number: int, words: tuple[str, ...], unit: str) -> str:
+    """A number in words where there are some, else with its unit."""
+    return words[number] if number < len(words) else f"{number} {unit}"
 
 
 def _named(names: npt.NDArray[np.str_], code_N: Codes) -> pa.Array:

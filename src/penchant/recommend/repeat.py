@@ -67,16 +67,15 @@ class Baskets:
 
 
 def baskets_of(past: Interactions, now: int | None = None) -> Baskets:
-    """Gather baskets; without a moment, each user's is that of their latest basket."""
+    """Gather baskets; a user's moment is `now`, and never before their latest basket."""
     start_A = past.start_A[:-1]
     user_A, time_A = past.user_N[start_A], past.time_N[start_A]
     users, items = past.shape
     after_U = np.searchsorted(user_A, np.arange(users), side="right")
     back_A = (after_U[user_A] - 1 - np.arange(len(user_A))).astype(np.int32)
+    latest = back_A == 0
     now_U = np.full(users, past.time_N.max(initial=0) if now is None else now, dtype=np.int64)
-    if now is None:
-        latest = back_A == 0
-        now_U[user_A[latest]] = time_A[latest]
+    now_U[user_A[latest]] = time_A[latest] if now is None else np.maximum(now, time_A[latest])
     code_E = np.unique(past.basket_N.astype(np.int64) * items + past.item_N)
     basket_E, item_E = (part.astype(np.int32) for part in np.divmod(code_E, max(items, 1)))
     order_E = np.argsort(user_A[basket_E].astype(np.int64) * items + item_E, kind="stable")
@@ -219,7 +218,9 @@ class FittedRepeat:
         """Faded purchases times how the chance turns with being due."""
         habits = habits_of(baskets_of(asked.past))
         score_H = habits.columns[FADED] * self.factor_R[band_of(habits)]
-        best = np.flatnonzero(rank_within(habits.user_H, score_H) < most)
+        if asked.allowed_I is not None:
+            score_H = np.where(asked.allowed_I[habits.item_H], score_H, 0)
+        best = np.flatnonzero((rank_within(habits.user_H, score_H) < most) & (score_H > 0))
         place = (habits.user_H[best], habits.item_H[best])
         return csr_array((score_H[best], place), shape=habits.shape)
 

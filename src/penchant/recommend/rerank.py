@@ -8,13 +8,13 @@
 Shapes: B users, C candidates, K slots, T topics, I items, D width of an item's vector.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from penchant.interest.counts import Doubles
+from penchant.interest.counts import Doubles, Flags
 from penchant.interest.interest import Codes, Floats
 from penchant.recommend.assortment import Assortment
 from penchant.recommend.rules import Rules
@@ -42,26 +42,27 @@ class Taste:
     share_BT: Floats  # of each topic in a user's forecast interest
 
 
-def rerank(shelf: Shelf, goods: Assortment, rules: Rules, k: int, taste: Taste) -> Codes:
+def rerank(
+    shelf: Shelf, goods: Assortment, rules: Rules, k: int, taste: Taste, allowed_I: Flags
+) -> Codes:
     """Items of each slot, `BK`, -1 where nothing is left that the rules allow.
 
     Costs `k` passes over the candidates.
     """
     item_BC, users = shelf.item_BC, np.arange(len(shelf.item_BC))
-    open_BC = (item_BC != NONE) & rules.allowed_I(goods)[item_BC]
+    open_BC = (item_BC != NONE) & allowed_I[item_BC]
     if rules.most_shown and shelf.shown_BC is not None:
         open_BC &= shelf.shown_BC < rules.most_shown
     caps = [(most, code_I[item_BC], np.zeros_like(item_BC)) for most, code_I in rules.caps(goods)]
     floors = [(share, kept_I[item_BC]) for share, kept_I in rules.floors(goods)]
     filled = [np.zeros(len(users), dtype=np.int64) for _ in floors]
-    worth = WORTHS[rules.diversity](shelf, goods, taste, rules.trade)
+    diversity = rules.diversity if rules.trade else "none"
+    worth = WORTHS[diversity](shelf, goods, taste, rules.trade)
     chosen = np.full((len(users), k), NONE, dtype=np.int32)
     last_B = None
     for slot in range(k):
         worth_BC = np.where(open_BC, worth(last_B), -np.inf)
-        for (share, kept_BC), filled_B in zip(floors, filled, strict=True):
-            due_B = filled_B < np.floor(share * (slot + 1) + TINY)
-            due_B &= (open_BC & kept_BC).any(axis=1)
+        for due_B, kept_BC in _due(floors, filled, open_BC, slot, k):
             worth_BC[due_B[:, None] & ~kept_BC] -= 1e9  # whoever isn't due waits behind
         last_B = worth_BC.argmax(axis=1)
         some_B = open_BC[users, last_B]
@@ -74,6 +75,29 @@ def rerank(shelf: Shelf, goods: Assortment, rules: Rules, k: int, taste: Taste) 
             count_BC += same_BC & some_B[:, None]
             open_BC &= count_BC < most
     return chosen
+
+
+def _due(
+    floors: Sequence[tuple[float, Flags]],
+    filled: Sequence[Places],
+    open_BC: Flags,
+    slot: int,
+    k: int,
+) -> list[tuple[Flags, Flags]]:
+    """For each floor, whose slot it takes and what it is kept for.
+
+    A floor takes a slot when its share of those so far isn't filled, and all that are still short
+    do when no more slots are left than they need.
+    """
+    short = []
+    for (share, kept_BC), filled_B in zip(floors, filled, strict=True):
+        left_B = np.floor(share * k + TINY).astype(np.int64) - filled_B
+        short.append(np.minimum(left_B, (open_BC & kept_BC).sum(axis=1)).clip(min=0))
+    last_B = sum(short, np.zeros(len(open_BC), dtype=np.int64)) >= k - slot
+    return [
+        ((short_B > 0) & (last_B | (filled_B < np.floor(share * (slot + 1) + TINY))), kept_BC)
+        for (share, kept_BC), filled_B, short_B in zip(floors, filled, short, strict=True)
+    ]
 
 
 Worth = Callable[[Places | None], Doubles]  # of each candidate, once those before are chosen

@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from penchant.errors import RecipeError, suggest
+from penchant.interest.counts import Flags
 from penchant.interest.interest import Codes, Names
 from penchant.recommend.assortment import Assortment
 
+COUNTS = ("most_per_topic", "most_per_brand", "new_days", "small_items", "most_shown", "shown_days")
 DIVERSE = ("none", "mmr", "dpp", "calibrated")
 
 
@@ -34,6 +36,7 @@ class Rules:
     small_share: float = 0.0  # of each list's slots, kept for items of small brands
     small_items: int = 5  # items that a small brand has at most
     most_shown: int = 0  # impressions of an item to a customer, after which it rests; 0: no limit
+    shown_days: float = 28.0  # in which impressions count, and for which it rests
     diversity: str = "none"  # or mmr, dpp, calibrated
     trade: float = 0.3  # of likelihood for diversity, between none and all
 
@@ -42,24 +45,29 @@ class Rules:
             raise RecipeError(
                 f"There is no diversity '{self.diversity}'. {suggest(self.diversity, DIVERSE)}"
             )
-        shares = (self.new_share, self.small_share, self.trade)
-        if min(shares) < 0 or max(shares) > 1 or self.new_share + self.small_share > 1:
+        shares = (self.new_share, self.small_share, self.trade, self.new_share + self.small_share)
+        if not all(0 <= share <= 1 for share in shares):
             raise RecipeError(
                 "Shares lie between 0 and 1, those kept for new items and small brands together "
                 f"too; found new_share {self.new_share}, small_share {self.small_share} and trade "
                 f"{self.trade}."
             )
-        if self.least_price > self.most_price:
+        counts = {name: getattr(self, name) for name in COUNTS if not getattr(self, name) >= 0}
+        if counts:
+            found = ", ".join(f"{name} {value}" for name, value in counts.items())
+            raise RecipeError(f"Numbers of items and days are at least 0; found {found}.")
+        if not self.least_price <= self.most_price:
             raise RecipeError(
                 f"No price is at least {self.least_price} and at most {self.most_price}."
             )
 
-    def allowed_I(self, goods: Assortment) -> npt.NDArray[np.bool_]:
-        """Items that may be shown to anyone.
+    def allowed_I(self, goods: Assortment, now: int) -> Flags:
+        """Items that may be shown to anyone at a moment, in seconds since 1970.
 
-        An item without a price passes no price band. Raises RecipeError for unknown names.
+        An item without a price passes no price band. Raises RecipeError for unknown names, and
+        where nothing may be shown.
         """
-        allowed_I = np.ones(len(goods.items_I), dtype=np.bool_)
+        allowed_I = goods.sold_I(now)
         if self.in_stock:
             allowed_I &= np.isin(goods.items_I, np.array(self.in_stock, dtype=np.str_))
         allowed_I &= ~np.isin(goods.items_I, np.array(self.exclude, dtype=np.str_))
@@ -72,9 +80,14 @@ class Rules:
         if self.least_price > 0 or self.most_price < math.inf:
             price_I = goods.price_I
             allowed_I &= (price_I >= self.least_price) & (price_I <= self.most_price)
+        if not allowed_I.any():
+            raise RecipeError(
+                f"None of the {len(allowed_I):,} items known passes the rules: no list could hold "
+                "one. Loosen `in_stock`, `exclude`, `topics`, `brands` or the prices."
+            )
         return allowed_I
 
-    def floors(self, goods: Assortment) -> list[tuple[float, npt.NDArray[np.bool_]]]:
+    def floors(self, goods: Assortment) -> list[tuple[float, Flags]]:
         """Shares of slots, and the items they are kept for."""
         kept = []
         if self.new_share:

@@ -27,9 +27,10 @@ def spectral_vectors(
     items = len(past.items_I)
     near_II = mutual_information(past, reach)
     ranks = min(width, items - 1)
-    factors = TruncatedSVD(ranks, n_iter=4, random_state=seed).fit(near_II)
     vector_ID = np.zeros((items, width))
-    vector_ID[:, :ranks] = factors.components_.T * np.sqrt(factors.singular_values_)
+    if near_II.nnz:
+        factors = TruncatedSVD(ranks, n_iter=4, random_state=seed).fit(near_II)
+        vector_ID[:, :ranks] = factors.components_.T * np.sqrt(factors.singular_values_)
     length_I = np.linalg.norm(vector_ID, axis=1)
     vector_ID *= norm / max(length_I[length_I > 0].mean() if length_I.any() else 1.0, 1e-12)
     noise_ID = np.random.default_rng((seed, 3)).normal(0, SPREAD, vector_ID.shape)
