@@ -8,6 +8,7 @@ Shapes: B users asked, U users, N events.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 from penchant import columns as c
 from penchant.data.events import IMPRESSION
 from penchant.data.store import Store
+from penchant.errors import HistoryError
 from penchant.interest.fresh import Event, Known, fresh_history, fresh_past
 from penchant.interest.history import History
 from penchant.interest.interactions import Interactions, build_interactions
@@ -128,8 +130,8 @@ def lay_ground(workspace: Workspace, loaded: Loaded | None, tell: Tell) -> Groun
     past = _interactions(store, kinds, loaded)
     shown: Interactions | None = None
     if workspace.settings.recommend.rules.most_shown:
-        shown = _interactions(store, (IMPRESSION,), loaded)
-        shown = mapped(shown, folder / "shown")
+        with suppress(HistoryError):  # nothing is logged of impressions
+            shown = mapped(_interactions(store, (IMPRESSION,), loaded), folder / "shown")
     return Ground(
         workspace,
         loaded,
@@ -168,7 +170,7 @@ def mapped(value: Kept, folder: Path) -> Kept:
             np.save(partial, part, allow_pickle=False)
             partial.replace(path)  # a ground that is in use keeps the old file
             found[field.name] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return replace(value, **found)  # type: ignore[type-var]  # the same
+    return replace(value, **found)  # type: ignore[type-var]  # a dataclass, which no bound can say
 
 
 def _interactions(store: Store, kinds: Sequence[str], loaded: Loaded | None) -> Interactions:

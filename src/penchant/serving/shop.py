@@ -14,7 +14,7 @@ import msgspec
 
 from penchant import releases
 from penchant.data.events import PURCHASE
-from penchant.errors import PenchantError, UnknownError, UnreadyError, suggest
+from penchant.errors import PenchantError, RecipeError, UnknownError, UnreadyError, suggest
 from penchant.interest.fresh import Event
 from penchant.recommend.rules import Rules
 from penchant.releases import Loaded, Release
@@ -25,7 +25,7 @@ from penchant.serving.compaction import Compaction, Moved
 from penchant.serving.customer import interests
 from penchant.serving.ground import lay_ground
 from penchant.serving.ledger import Ledger
-from penchant.serving.lists import encoded
+from penchant.serving.lists import EMPTY, encoded
 from penchant.serving.live import Bedrock, Live, event_of, lay_bedrock
 from penchant.serving.protocol import Standing
 from penchant.serving.related import related
@@ -188,7 +188,7 @@ class ServedShop:
             made = self._listed(user, known, content, level)
             made.notes = ["No recommender is promoted, so this list keeps to no rules."]
             return made
-        rules, notes = self._rules(asked)
+        notes: list[str] = []
         slots = self.workspace.settings.recommend.slots if asked.slots is None else asked.slots
         now = datetime.now(ZoneInfo(self.workspace.settings.timezone)).replace(tzinfo=None)
         basket = [
@@ -196,14 +196,20 @@ class ServedShop:
             for item in asked.basket
         ]
         fresh = {customer: [*events, *basket]}
-        lists = await asyncio.to_thread(ground.lists, fresh, slots, rules)
-        made = self._listed(user, known, next(encoded(lists)), "fresh")
+        try:
+            rules = self._rules(asked, notes)
+            lists = await asyncio.to_thread(ground.lists, fresh, slots, rules)
+            content = next(encoded(lists))
+        except RecipeError as error:  # no item can keep to the rules
+            notes.append(str(error))
+            content = EMPTY
+        made = self._listed(user, known, content, "fresh")
         made.notes = notes
         return made
 
-    def _rules(self, asked: m.Asked) -> tuple[Rules, list[str]]:
-        """The settings' rules with what is asked, and what of it nobody knows."""
-        rules, notes = self.workspace.settings.recommend.rules, []
+    def _rules(self, asked: m.Asked, notes: list[str]) -> Rules:
+        """The settings' rules with what is asked; what of it nobody knows goes to the notes."""
+        rules = self.workspace.settings.recommend.rules
         recommender = self.live.ground.recommender
         assert recommender is not None
         goods = recommender.goods
@@ -223,7 +229,7 @@ class ServedShop:
             value = getattr(asked, name)
             if value is not msgspec.UNSET:
                 changes[name] = value
-        return replace(rules, **changes), notes
+        return replace(rules, **changes)
 
     def _listed(self, user: str, known: bool, content: bytes, level: m.Level) -> m.Listed:
         return m.Listed(
