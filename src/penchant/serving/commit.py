@@ -64,11 +64,6 @@ def decode(payload: bytes) -> Commit:
     return _DECODER.decode(payload)
 
 
-def wall_clock(time: int) -> datetime:
-    """The wall-clock time of microseconds since 1970."""
-    return FIRST + timedelta(microseconds=time)
-
-
 def microseconds(time: datetime) -> int:
     """Microseconds from 1970 to a wall-clock time."""
     since = time - FIRST

@@ -16,7 +16,7 @@ import msgspec
 
 from penchant.errors import PenchantError, UnreadyError
 from penchant.interest.fresh import Event
-from penchant.serving.commit import Row, wall_clock
+from penchant.serving.commit import Row
 from penchant.serving.demand import demands
 from penchant.serving.ground import Ground, Tell, lay_lists
 from penchant.serving.lists import Lists, encoded
@@ -195,7 +195,7 @@ def event_of(row: Row) -> Event:
     """A row of the log as a fresh event."""
     return Event(
         user=row.user,
-        time=wall_clock(row.time),
+        time=row.moment,
         kind=row.kind,
         item=row.item,
         value=row.value,
