@@ -43,19 +43,25 @@ def workspace(fitted, tmp_path):
     return Workspace.open(tmp_path / "shop" / "penchant.toml")
 
 
-def served(workspace, questions, *, started=False):
+def served(workspace, questions):
     """Open a shop, ask it, close it."""
 
     async def run():
         shop = await asyncio.to_thread(open_shop, workspace)
-        if started:
-            shop.start()
+        shop.start()
         try:
+            await until(lambda: shop.health().status != "starting")
             return await questions(shop)
         finally:
             await shop.close()
 
     return asyncio.run(run())
+
+
+async def until(true):
+    async with asyncio.timeout(60):
+        while not true():
+            await asyncio.sleep(0.02)
 
 
 def bought(user, item, number, when):
@@ -238,12 +244,10 @@ def test_an_empty_store_takes_events_and_answers_later(workspace):
         events = [bought("a", f"i{n}", n, day) for n, day in enumerate(days)]
         assert (await shop.take(events, None)).accepted == 20
         await shop.compaction.compact()
-        async with asyncio.timeout(20):
-            while shop.live.bedrock is None:
-                await asyncio.sleep(0.1)
+        await until(lambda: shop.live.bedrock is not None)
         return await shop.recommend("a", Asked())
 
-    assert served(workspace, questions, started=True).known
+    assert served(workspace, questions).known
 
 
 def test_releases_are_swapped_without_a_failed_request(workspace):
@@ -270,12 +274,7 @@ def test_releases_are_swapped_without_a_failed_request(workspace):
         await asyncio.gather(*readers)
         return replies, made.name, await shop.recommend(user, Asked())
 
-    async def until(true):
-        async with asyncio.timeout(30):
-            while not true():
-                await asyncio.sleep(0.05)
-
-    replies, name, last = served(workspace, questions, started=True)
+    replies, name, last = served(workspace, questions)
     assert {reply.release for reply in replies} == {"r0001", name}
     assert all(items(reply) for reply in replies)
     assert (last.release, last.degraded) == ("r0001", True)

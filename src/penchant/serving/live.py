@@ -28,6 +28,7 @@ AT_ONCE = 64  # customers listed anew together
 MOST_RELISTED = 50_000  # lists kept
 PATIENCE = 0.7  # seconds that a reader waits for a list, before the last one is given
 STRANGER = ""
+WAIT = 2.0  # seconds, before there may be something to answer from
 
 log = logging.getLogger(__name__)
 _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Row)
@@ -106,7 +107,8 @@ class Live:
     def _stood_on(self) -> Bedrock:
         if self.bedrock is None:
             raise UnreadyError(
-                "The store holds no events to answer from yet. Send some, or run `penchant ingest`."
+                "There is nothing to answer from yet: the store is being read, or holds no events.",
+                WAIT,
             )
         return self.bedrock
 

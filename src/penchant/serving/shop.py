@@ -26,7 +26,7 @@ from penchant.serving.customer import interests
 from penchant.serving.ground import lay_ground
 from penchant.serving.ledger import Ledger
 from penchant.serving.lists import EMPTY, encoded
-from penchant.serving.live import Bedrock, Live, event_of, lay_bedrock
+from penchant.serving.live import Live, event_of, lay_bedrock
 from penchant.serving.protocol import Standing
 from penchant.serving.related import related
 from penchant.workspace import Workspace
@@ -34,6 +34,7 @@ from penchant.workspace import Workspace
 GROUND_SECONDS = 24 * 3600.0  # after which the ground is laid anew
 MOST_FRESH = 200_000  # customers with fresh events, from which it is laid sooner
 LOOK_SECONDS = 1.0  # between looks at what is promoted
+RETRY_SECONDS = 60.0  # after the ground could not be laid
 FOLDER = "serving"
 NOBODY = ""  # the customer of a raw history
 
@@ -42,7 +43,7 @@ Made = TypeVar("Made")
 
 
 def open_shop(workspace: Workspace) -> "ServedShop":
-    """Open a workspace to be served: read its journal, lay the ground, make everyone's list."""
+    """Open a workspace to be served: it takes events at once, and answers once it has ground."""
     return ServedShop(workspace)
 
 
@@ -57,20 +58,16 @@ class ServedShop:
         self.compaction = Compaction(self.ledger, store, on_stored=self._stored)
         self._admission = Admission(zone)
         self._note: str | None = None
-        self._serving: str | None = None  # the release asked for last
+        self._serving: str | None = None  # the release that was promoted when the ground was laid
+        self._empty = store.span is None
+        self._again = 0.0  # before which nothing is tried that failed
         self._until = self.ledger.journal.dropped  # position up to which the store knows all
         self._laid = monotonic()
         self._pending = 0  # events in the journal that the store doesn't hold
         self._tasks: list[asyncio.Task[None]] = []
-        self._laying = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "ground")
         for position, rows in self.ledger.fresh():
             self._learn(rows, position)
-        loaded, self._note = releases.best_release(workspace)
-        self._serving = releases.promoted(workspace) if loaded is not None else None
-        bedrock = self._bedrock(loaded, self._until)
-        if bedrock is not None:
-            self.live.stand_on(bedrock)
 
     def start(self) -> None:
         """Begin to compact and to watch; called once, on the event loop."""
@@ -161,9 +158,11 @@ class ServedShop:
     def health(self) -> m.Health:
         """Say whether it can answer."""
         note = self._note or self.ledger.journal.broken
-        if self.live.bedrock is None:
-            note = note or "The store holds no events yet."
-        return m.Health(status="ok" if note is None else "degraded", note=note and str(note))
+        if note is None and self.live.bedrock is None:
+            if not self._empty:
+                return m.Health(status="starting", note="The store is being read.")
+            note = "The store holds no events yet."
+        return m.Health(status="ok" if note is None else "degraded", note=note)
 
     def standing(self) -> Standing:
         """Say how it is doing."""
@@ -266,51 +265,51 @@ class ServedShop:
         self._pending += len(rows)
 
     def _stored(self, moved: Moved) -> None:
-        self._until = moved.until
+        self._until, self._empty = moved.until, False
         self._pending = max(0, self._pending - moved.rows)
 
     async def _watch(self) -> None:
-        """Lay the ground anew when another release is promoted, or what is fresh is much or old."""
+        """Lay the ground, and again when another release is promoted, or it is old or much fresh."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
             try:
-                promoted = await asyncio.to_thread(releases.promoted, self.workspace)
-                if promoted != self._serving:
-                    self._serving = promoted
-                    await self._lay(anew=True)
-                elif self.live.bedrock is None and self._until:
-                    await self._lay(anew=True)
-                elif self.live.customers > MOST_FRESH or monotonic() - self._laid > GROUND_SECONDS:
-                    await self._lay(anew=False)
+                await self._look()
             except Exception as error:  # a shop goes on with what it has
-                self._note = str(error)
-                self._laid = monotonic()
+                self._note, self._again = str(error), monotonic() + RETRY_SECONDS
                 log.exception("the ground could not be laid")
+            await asyncio.sleep(LOOK_SECONDS)
 
-    async def _lay(self, *, anew: bool) -> None:
-        """Put another bedrock under the shop; the old one answers until then."""
-        await self.compaction.compact()
-        ground = None if self.live.bedrock is None else self.live.ground
-        if anew or ground is None:
+    async def _look(self) -> None:
+        if monotonic() < self._again or self._empty:
+            return
+        promoted = await asyncio.to_thread(releases.promoted, self.workspace)
+        bedrock, age = self.live.bedrock, monotonic() - self._laid
+        if bedrock is None:
+            await self._lay(None)
+        elif promoted != self._serving:
+            await self.compaction.compact()
+            await self._lay(None)
+        elif self.live.customers > MOST_FRESH or age > GROUND_SECONDS:
+            await self.compaction.compact()
+            await self._lay(bedrock.ground.loaded)
+
+    async def _lay(self, loaded: Loaded | None) -> None:
+        """Put another bedrock under the shop, of what is promoted where no release is handed in.
+
+        The old one answers until then.
+        """
+        note, serving = self._note, self._serving
+        if loaded is None:
             loaded, note = await self._apart(lambda: releases.best_release(self.workspace))
-            if loaded is None and ground is not None and ground.loaded is not None:
-                loaded = ground.loaded  # the last good one
-        else:
-            loaded, note = ground.loaded, self._note
-        async with self.compaction.paused():
+            serving = await self._apart(lambda: releases.promoted(self.workspace))
+            if loaded is None and self.live.bedrock is not None:
+                loaded = self.live.ground.loaded  # the last good one
+        async with self.compaction.paused():  # so that no event is in the store and fresh too
             until = self._until
-            bedrock = await self._apart(lambda: self._bedrock(loaded, until))
-        self._note = note
-        if bedrock is not None:
-            self.live.stand_on(bedrock)
-            self._laid = monotonic()
-            log.info("release %s serves", bedrock.ground.release)
-
-    def _bedrock(self, loaded: Loaded | None, until: int) -> Bedrock | None:
-        """Read the store and make lists; None of an empty store."""
-        if self.workspace.store().span is None:
-            return None
-        return lay_bedrock(lay_ground(self.workspace, loaded, log.info), until, log.info)
+            ground = await self._apart(lambda: lay_ground(self.workspace, loaded, log.info))
+        bedrock = await self._apart(lambda: lay_bedrock(ground, until, log.info))
+        self.live.stand_on(bedrock)
+        self._note, self._serving, self._laid = note, serving, monotonic()
+        log.info("release %s serves", ground.release)
 
     async def _apart(self, work: Callable[[], Made]) -> Made:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
