@@ -269,7 +269,7 @@ class ServedShop:
         self._pending = max(0, self._pending - moved.rows)
 
     async def _watch(self) -> None:
-        """Lay the ground, and again when another release is promoted, or it is old or much fresh."""
+        """Lay the ground, and again when a release is promoted, it is old, or much is fresh."""
         while True:
             try:
                 await self._look()
