@@ -34,7 +34,7 @@ def batch(number):
         {
             "user": f"u{n % 7}",
             "item": f"i{n % 11}",
-            "time": 1_700_000_000 + n * 7919,
+            "time": 1_700_000_000 + n * 719,
             "kind": "view",
             **({} if n % 3 else {"event": f"e{n}"}),
         }
