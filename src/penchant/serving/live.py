@@ -25,7 +25,8 @@ from penchant.serving.plain import Plain, plain_lists, segments
 
 PLACE = 8  # bytes of a position
 AT_ONCE = 64  # customers listed anew together
-MOST_RELISTED = 50_000  # lists kept
+MOST_WAITING = 1_000  # customers who wait for a list; more get their last one
+MOST_RELISTED = 10_000  # lists kept
 PATIENCE = 0.7  # seconds that a reader waits for a list, before the last one is given
 STRANGER = ""
 WAIT = 2.0  # seconds, before there may be something to answer from
@@ -118,16 +119,18 @@ class Live:
         if lists is None:
             return self._plain(user)
         if not count:
-            known = lists.of(user)
-            if known is not None:
-                return known, "fresh"
-            user = STRANGER  # of whom nothing is known: all get the same list
+            made = lists.of(user)
+            if made is not None:
+                return made, "fresh"
+            if not self.ground.knows(user):
+                user = STRANGER  # all get the same list
         kept = self._relisted.get(user)
         if kept is not None and kept[0] == count:
             return kept[1], "fresh"
         try:
-            async with asyncio.timeout(PATIENCE):
-                return await asyncio.shield(self._relist(user)), "fresh"
+            if len(self._waiting) < MOST_WAITING:
+                async with asyncio.timeout(PATIENCE):
+                    return await asyncio.shield(self._relist(user)), "fresh"
         except TimeoutError:
             log.warning("a list took more than %s seconds; the last one was given", PATIENCE)
         except PenchantError as error:
