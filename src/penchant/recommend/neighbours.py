@@ -11,6 +11,7 @@ N proposals.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array, vstack
@@ -69,6 +70,11 @@ class FittedItemNeighbours:
     recipe: ItemNeighbours
     weight_II: csr_array
 
+    @cached_property
+    def _to_II(self) -> csr_array:
+        """The same weights by the item that they lead to."""
+        return csr_array(self.weight_II.T)
+
     def propose(self, asked: Asked, most: int) -> csr_array:
         """Sum of the weights from a user's faded purchases."""
         taste_BI = faded(baskets_of(asked.past), self.recipe.half_baskets)
@@ -77,7 +83,7 @@ class FittedItemNeighbours:
     def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
         """What the user bought that goes best with the item."""
         taste_BI = faded(baskets_of(asked.past), self.recipe.half_baskets)
-        return strongest_own(csr_array(taste_BI[row_N].multiply(self.weight_II.T.tocsr()[item_N])))
+        return strongest_own(csr_array(taste_BI[row_N].multiply(self._to_II[item_N])))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +119,11 @@ class FittedUserNeighbours:
     users_U: Names
     share_UI: csr_array
 
+    @cached_property
+    def _taste_IU(self) -> csr_array:
+        """What each bought, of length 1, by item."""
+        return csr_array(normalize(self.share_UI).T)
+
     def propose(self, asked: Asked, most: int) -> csr_array:
         """Mean of what the nearest users bought, weighed by how near they are."""
         baskets = baskets_of(asked.past)
@@ -127,13 +138,12 @@ class FittedUserNeighbours:
     def near(self, baskets: Baskets) -> csr_array:
         """Weights of the nearest other users; those of a user sum to 1 or are all 0."""
         taste_BI = normalize(faded(baskets, self.recipe.half_baskets))
-        taste_IU = csr_array(normalize(self.share_UI)).T.tocsc()
         known_B = np.searchsorted(self.users_U, baskets.past.users_U)
         known_B = known_B.clip(max=max(0, len(self.users_U) - 1))
         itself_B = self.users_U[known_B] == baskets.past.users_U
         blocks = []
         for at in range(0, len(itself_B), BLOCK):
-            cosine_BU = (taste_BI[at : at + BLOCK] @ taste_IU).toarray()
+            cosine_BU = (taste_BI[at : at + BLOCK] @ self._taste_IU).toarray()
             row = np.flatnonzero(itself_B[at : at + BLOCK])
             cosine_BU[row, known_B[row + at]] = 0
             blocks.append(normalize(strongest(cosine_BU, self.recipe.near), "l1"))

@@ -57,7 +57,7 @@ class Facts:
             for end_N in (last_N, first_N)
         )
         all_N, all_before_N = (
-            np.searchsorted(self.time_A - self.time_A[0], end_N, side="right")
+            np.searchsorted(self.time_A, self.time_A[0] + end_N, side="right")
             for end_N in (last_N, first_N)
         )
         return ((sold_N - before_N) / (all_N - all_before_N + 1)).astype(np.float32)
