@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array, diags_array, vstack
+from scipy.sparse import csr_array, diags_array, eye_array, vstack
 from sklearn.preprocessing import normalize
 
 from penchant.interest.interactions import Interactions
@@ -52,12 +52,10 @@ class ItemNeighbours:
         wide_U = np.maximum(bought_UI.sum(axis=1), 1)
         step_UI = diags_array(wide_U**-self.alpha) @ bought_UI @ diags_array(buyers_I**-self.beta)
         back_IU = (diags_array(1 / buyers_I) @ bought_UI.T).tocsr()
-        blocks = []
+        blocks, itself_II = [], eye_array(len(buyers_I), format="csr")
         for at in range(0, len(buyers_I), BLOCK):
-            walk_JI = (back_IU[at : at + BLOCK] @ step_UI).toarray()
-            rows = np.arange(len(walk_JI))
-            walk_JI[rows, rows + at] = 0
-            blocks.append(strongest(walk_JI.astype(np.float32), self.near))
+            walk_JI = csr_array(back_IU[at : at + BLOCK] @ step_UI, dtype=np.float32)
+            blocks.append(strongest(walk_JI, self.near, had_BI=itself_II[at : at + BLOCK]))
         near = csr_array(vstack(blocks)).tocoo() if blocks else csr_array((0, 0)).tocoo()
         place = (often[near.row], often[near.col])
         return FittedItemNeighbours(self, csr_array((near.data, place), shape=(items, items)))
@@ -140,13 +138,14 @@ class FittedUserNeighbours:
         taste_BI = normalize(faded(baskets, self.recipe.half_baskets))
         known_B = np.searchsorted(self.users_U, baskets.past.users_U)
         known_B = known_B.clip(max=max(0, len(self.users_U) - 1))
-        itself_B = self.users_U[known_B] == baskets.past.users_U
+        row = np.flatnonzero(self.users_U[known_B] == baskets.past.users_U)
+        shape = (len(known_B), len(self.users_U))
+        itself_BU = csr_array((np.ones(len(row)), (row, known_B[row])), shape=shape)
         blocks = []
-        for at in range(0, len(itself_B), BLOCK):
-            cosine_BU = (taste_BI[at : at + BLOCK] @ self._taste_IU).toarray()
-            row = np.flatnonzero(itself_B[at : at + BLOCK])
-            cosine_BU[row, known_B[row + at]] = 0
-            blocks.append(normalize(strongest(cosine_BU, self.recipe.near), "l1"))
+        for at in range(0, len(known_B), BLOCK):
+            cosine_BU = csr_array(taste_BI[at : at + BLOCK] @ self._taste_IU)
+            near_BU = strongest(cosine_BU, self.recipe.near, had_BI=itself_BU[at : at + BLOCK])
+            blocks.append(normalize(near_BU, "l1"))
         return csr_array(vstack(blocks))
 
 
@@ -157,7 +156,5 @@ def _new_of(
     blocks = []
     for at in range(0, taste_BI.shape[0], BLOCK):
         rows = slice(at, at + BLOCK)
-        score_BI = score(rows).toarray().astype(np.float32)
-        score_BI[taste_BI[rows].nonzero()] = 0
-        blocks.append(strongest(score_BI, most, asked.allowed_I))
+        blocks.append(strongest(csr_array(score(rows)), most, asked.allowed_I, taste_BI[rows]))
     return csr_array(vstack(blocks))
