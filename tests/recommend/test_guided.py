@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy.sparse import csr_array
 from test_sources import GOODS, ITEMS, PAST
 
-from penchant.recommend.candidates import Asked, strongest_of
+from penchant.recommend.candidates import Asked
 from penchant.recommend.guided import Guided
 from penchant.recommend.repeat import Repeat
 
@@ -40,8 +39,3 @@ def test_what_nobody_can_place_is_left_out():
     fitted = Guided(Repeat()).fit(PAST, goods)
     chance_BT = np.ones((1, 3), dtype=np.float32)
     assert fitted.propose(Asked(BOB, chance_BT, chance_BT), 3).nnz == 0
-
-
-def test_ties_go_to_the_first_item():
-    score_BI = csr_array(np.array([[2.0, 3.0, 3.0, 0.0], [0.0, 0.0, 0.0, 1.0]]))
-    assert strongest_of(score_BI, 2).toarray().tolist() == [[0, 3, 3, 0], [0, 0, 0, 1]]

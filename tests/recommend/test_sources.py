@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.sparse import csr_array
 
 from penchant.errors import RecipeError
 from penchant.interest.interactions import Interactions
@@ -16,7 +17,7 @@ from penchant.recommend.content import Content
 from penchant.recommend.ease import Ease
 from penchant.recommend.neighbours import ItemNeighbours, UserNeighbours
 from penchant.recommend.newcomers import Newcomers
-from penchant.recommend.popular import Popular
+from penchant.recommend.popular import FittedPopular, Popular
 from penchant.recommend.recommender import sources_named
 from penchant.recommend.repeat import Repeat
 
@@ -174,8 +175,34 @@ def test_newcomers_are_those_with_few_baskets():
     assert proposed.data.min() > 0
 
 
+def test_the_strongest_are_the_largest_allowed_and_the_first_of_equals():
+    rng = np.random.default_rng(0)
+    score_BI = rng.integers(-2, 5, (30, 40)) * (rng.random((30, 40)) < 0.6)
+    had_BI, allowed_I = rng.random((30, 40)) < 0.2, rng.random(40) < 0.8
+    found = strongest(csr_array(score_BI), 6, allowed_I, csr_array(had_BI)).toarray()
+    open_BI = np.where(had_BI | ~allowed_I, 0, score_BI)
+    for found_I, open_I in zip(found, open_BI, strict=True):
+        best = [item for item in np.argsort(-open_I, kind="stable")[:6] if open_I[item] > 0]
+        assert np.flatnonzero(found_I).tolist() == sorted(best)
+        assert found_I[best].tolist() == open_I[best].tolist()
+
+
+@pytest.mark.parametrize("most", [1, 3, 50])
+def test_what_is_popular_are_the_strongest_of_all_items(most):
+    rng = np.random.default_rng(1)
+    topic_I = rng.integers(-1, 6, 40).astype(np.int32)  # and a topic of no item
+    share_I = np.where(topic_I >= 0, rng.integers(0, 4, 40), 0).astype(np.float32)
+    volume_BT, allowed_I = rng.random((3, 7)).astype(np.float32), rng.random(40) < 0.7
+    past = replace(PAST, items_I=np.arange(40).astype(str))
+    asked = Asked(past, volume_BT, allowed_I=allowed_I)
+    found = FittedPopular(topic_I, share_I, share_I).propose(asked, most)
+    whole = strongest(csr_array(volume_BT[:, topic_I] * share_I), most, allowed_I)
+    np.testing.assert_array_equal(found.toarray(), whole.toarray())
+    assert found.nnz == whole.nnz
+
+
 def test_proposals_stand_side_by_side():
-    one, two = (strongest(np.array(rows), 2) for rows in ([[3.0, 2, 1]], [[0.0, 4, 5]]))
+    one, two = (strongest(csr_array(np.array(rows)), 2) for rows in ([[3.0, 2, 1]], [[0.0, 4, 5]]))
     found = gather({"one": one, "two": two})
     assert found.item_N.tolist() == [0, 1, 2]
     np.testing.assert_array_equal(found.score_NP, [[3, np.nan], [2, 4], [np.nan, 5]])

@@ -2,7 +2,8 @@
 
 A source is fitted to what all did, and proposes to anyone by what they did, so that new users need
 no refit. Proposals are sparse: users × items, with a positive score where there is one.
-Shapes: B users asked, I items, T topics, N candidates, P sources, M proposals.
+Shapes: B users asked, I items, T topics, N candidates, P sources,
+M proposals, or scores of one user.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from penchant.interest.counts import Flags
@@ -89,28 +89,30 @@ def gather(proposed: Mapping[str, csr_array]) -> Candidates:
 
 
 def strongest(
-    score_BI: npt.NDArray[np.floating], most: int, allowed_I: Flags | None = None
+    score_BI: csr_array, most: int, allowed_I: Flags | None = None, had_BI: csr_array | None = None
 ) -> csr_array:
-    """The `most` largest positive scores of each row, of the items allowed."""
+    """The `most` largest positive scores of each row, of items allowed and not had.
+
+    Of equal ones the first items'. Costs the scores there are, and a mark an item.
+    """
     users, items = score_BI.shape
-    if allowed_I is not None:
-        score_BI = np.where(allowed_I, score_BI, 0)
-    if most >= items:
-        return csr_array(np.maximum(score_BI, 0))
-    best_BM = np.argpartition(-score_BI, most - 1, axis=1)[:, :most]
-    value_BM = np.maximum(np.take_along_axis(score_BI, best_BM, axis=1), 0)
-    start_B = np.arange(users + 1) * most
-    found = csr_array((value_BM.ravel(), best_BM.ravel(), start_B), shape=score_BI.shape)
-    found.eliminate_zeros()
+    if allowed_I is None:
+        allowed_I = np.ones(items, dtype=np.bool_)
+    kept = [np.empty(0, dtype=np.int64)]
+    for row in range(users):
+        open_I = allowed_I.copy()
+        if had_BI is not None:
+            open_I[had_BI.indices[slice(*had_BI.indptr[row : row + 2])]] = False
+        here = slice(*score_BI.indptr[row : row + 2])
+        item_M, score_M = score_BI.indices[here], score_BI.data[here]
+        told_M = np.flatnonzero(open_I[item_M] & (score_M > 0))
+        if len(told_M) > most:
+            least = np.partition(score_M[told_M], -most)[-most]
+            told_M = told_M[score_M[told_M] >= least]
+            told_M = told_M[np.lexsort((item_M[told_M], -score_M[told_M]))[:most]]
+        kept.append(here.start + told_M)
+    kept_M, start_B = np.concatenate(kept), np.cumsum([len(part) for part in kept])
+    parts = (score_BI.data[kept_M], score_BI.indices[kept_M], start_B)
+    found = csr_array(parts, shape=score_BI.shape)
     found.sort_indices()
     return found
-
-
-def strongest_of(score_BI: csr_array, most: int) -> csr_array:
-    """The `most` largest positive scores of each row of a sparse matrix."""
-    found = score_BI.tocoo()
-    kept = np.lexsort((found.col, -found.data, found.row))
-    row = found.row[kept]
-    place = np.arange(len(row)) - np.searchsorted(row, row)
-    kept = kept[(place < most) & (found.data[kept] > 0)]
-    return csr_array((found.data[kept], (found.row[kept], found.col[kept])), shape=found.shape)

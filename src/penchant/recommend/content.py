@@ -6,6 +6,7 @@ Shapes: B users asked, I items, J new items, D width of a vector, N interactions
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
@@ -18,7 +19,7 @@ from penchant.interest.interest import Codes, Names
 from penchant.recommend.assortment import DAY, Assortment
 from penchant.recommend.candidates import Asked, strongest, strongest_own
 
-BLOCK = 500  # users at a time
+BLOCK = 500  # users or proposals at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,10 @@ class FittedContent:
     new_J: Codes
     half_life: float
 
+    @cached_property
+    def _new_DJ(self) -> csr_array:
+        return csr_array(self.vector_ID[self.new_J].T)
+
     def propose(self, asked: Asked, most: int) -> csr_array:
         """Cosine of each new item with what a user did, the latest most; of none they had."""
         past = asked.past
@@ -75,16 +80,14 @@ class FittedContent:
         weight_N = (0.5 ** (age_N / self.half_life)).astype(np.float32)
         taste_BI = csr_array((weight_N, (past.user_N, past.item_N)), shape=past.shape)
         taste_BD = csr_array(normalize(taste_BI @ self.vector_ID))
-        new_DJ = self.vector_ID[self.new_J].T.tocsr()
         allowed_J = None if asked.allowed_I is None else asked.allowed_I[self.new_J]
+        had_BJ = csr_array(taste_BI[:, self.new_J])
         blocks = []
         for at in range(0, users, BLOCK):
-            near_BJ = (taste_BD[at : at + BLOCK] @ new_DJ).toarray()
-            near_BJ[taste_BI[at : at + BLOCK][:, self.new_J].nonzero()] = 0  # had already
-            near = strongest(near_BJ, most, allowed_J).tocoo()
-            place = (near.row, self.new_J[near.col])
-            blocks.append(csr_array((near.data, place), shape=(near.shape[0], items)))
-        return csr_array(vstack(blocks))
+            near_BJ = csr_array(taste_BD[at : at + BLOCK] @ self._new_DJ)
+            blocks.append(strongest(near_BJ, most, allowed_J, had_BJ[at : at + BLOCK]))
+        near = vstack(blocks).tocoo()
+        return csr_array((near.data, (near.row, self.new_J[near.col])), shape=(users, items))
 
     def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
         """What the user had that reads most like the new item."""

@@ -60,8 +60,7 @@ class FittedEase:
             own_BI = taste_BI[at : at + BLOCK]
             score_BI = np.zeros(own_BI.shape, dtype=np.float32)
             score_BI[:, self.kept_K] = own_BI[:, self.kept_K] @ self.weight_KK
-            score_BI[own_BI.nonzero()] = 0
-            blocks.append(strongest(score_BI, most, asked.allowed_I))
+            blocks.append(strongest(csr_array(score_BI), most, asked.allowed_I, own_BI))
         return csr_array(vstack(blocks))
 
     def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:

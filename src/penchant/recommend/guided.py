@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from penchant.interest.interactions import Interactions
 from penchant.interest.interest import Codes
 from penchant.recommend.assortment import Assortment
-from penchant.recommend.candidates import Asked, Proposer, Source, strongest_of
+from penchant.recommend.candidates import Asked, Proposer, Source, strongest
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class FittedGuided:
         staged_M = score_M / within_M * asked.chance_BT[row_M, topic_M]
         weight = self.recipe.weight
         guided_M = (score_M ** (1 - weight) * staged_M**weight).astype(np.float32)
-        return strongest_of(csr_array((guided_M, (row_M, item_M)), shape=found.shape), most)
+        return strongest(csr_array((guided_M, (row_M, item_M)), shape=found.shape), most)
 
     def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
         """What led the source to it."""

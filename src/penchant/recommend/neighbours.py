@@ -11,9 +11,10 @@ N proposals.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array, diags_array, vstack
+from scipy.sparse import csr_array, diags_array, eye_array, vstack
 from sklearn.preprocessing import normalize
 
 from penchant.interest.interactions import Interactions
@@ -51,12 +52,10 @@ class ItemNeighbours:
         wide_U = np.maximum(bought_UI.sum(axis=1), 1)
         step_UI = diags_array(wide_U**-self.alpha) @ bought_UI @ diags_array(buyers_I**-self.beta)
         back_IU = (diags_array(1 / buyers_I) @ bought_UI.T).tocsr()
-        blocks = []
+        blocks, itself_II = [], eye_array(len(buyers_I), format="csr")
         for at in range(0, len(buyers_I), BLOCK):
-            walk_JI = (back_IU[at : at + BLOCK] @ step_UI).toarray()
-            rows = np.arange(len(walk_JI))
-            walk_JI[rows, rows + at] = 0
-            blocks.append(strongest(walk_JI.astype(np.float32), self.near))
+            walk_JI = csr_array(back_IU[at : at + BLOCK] @ step_UI, dtype=np.float32)
+            blocks.append(strongest(walk_JI, self.near, had_BI=itself_II[at : at + BLOCK]))
         near = csr_array(vstack(blocks)).tocoo() if blocks else csr_array((0, 0)).tocoo()
         place = (often[near.row], often[near.col])
         return FittedItemNeighbours(self, csr_array((near.data, place), shape=(items, items)))
@@ -69,6 +68,11 @@ class FittedItemNeighbours:
     recipe: ItemNeighbours
     weight_II: csr_array
 
+    @cached_property
+    def _to_II(self) -> csr_array:
+        """The same weights by the item that they lead to."""
+        return csr_array(self.weight_II.T)
+
     def propose(self, asked: Asked, most: int) -> csr_array:
         """Sum of the weights from a user's faded purchases."""
         taste_BI = faded(baskets_of(asked.past), self.recipe.half_baskets)
@@ -77,7 +81,7 @@ class FittedItemNeighbours:
     def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
         """What the user bought that goes best with the item."""
         taste_BI = faded(baskets_of(asked.past), self.recipe.half_baskets)
-        return strongest_own(csr_array(taste_BI[row_N].multiply(self.weight_II.T.tocsr()[item_N])))
+        return strongest_own(csr_array(taste_BI[row_N].multiply(self._to_II[item_N])))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +117,11 @@ class FittedUserNeighbours:
     users_U: Names
     share_UI: csr_array
 
+    @cached_property
+    def _taste_IU(self) -> csr_array:
+        """What each bought, of length 1, by item."""
+        return csr_array(normalize(self.share_UI).T)
+
     def propose(self, asked: Asked, most: int) -> csr_array:
         """Mean of what the nearest users bought, weighed by how near they are."""
         baskets = baskets_of(asked.past)
@@ -127,16 +136,16 @@ class FittedUserNeighbours:
     def near(self, baskets: Baskets) -> csr_array:
         """Weights of the nearest other users; those of a user sum to 1 or are all 0."""
         taste_BI = normalize(faded(baskets, self.recipe.half_baskets))
-        taste_IU = csr_array(normalize(self.share_UI)).T.tocsc()
         known_B = np.searchsorted(self.users_U, baskets.past.users_U)
         known_B = known_B.clip(max=max(0, len(self.users_U) - 1))
-        itself_B = self.users_U[known_B] == baskets.past.users_U
+        row = np.flatnonzero(self.users_U[known_B] == baskets.past.users_U)
+        shape = (len(known_B), len(self.users_U))
+        itself_BU = csr_array((np.ones(len(row)), (row, known_B[row])), shape=shape)
         blocks = []
-        for at in range(0, len(itself_B), BLOCK):
-            cosine_BU = (taste_BI[at : at + BLOCK] @ taste_IU).toarray()
-            row = np.flatnonzero(itself_B[at : at + BLOCK])
-            cosine_BU[row, known_B[row + at]] = 0
-            blocks.append(normalize(strongest(cosine_BU, self.recipe.near), "l1"))
+        for at in range(0, len(known_B), BLOCK):
+            cosine_BU = csr_array(taste_BI[at : at + BLOCK] @ self._taste_IU)
+            near_BU = strongest(cosine_BU, self.recipe.near, had_BI=itself_BU[at : at + BLOCK])
+            blocks.append(normalize(near_BU, "l1"))
         return csr_array(vstack(blocks))
 
 
@@ -147,7 +156,5 @@ def _new_of(
     blocks = []
     for at in range(0, taste_BI.shape[0], BLOCK):
         rows = slice(at, at + BLOCK)
-        score_BI = score(rows).toarray().astype(np.float32)
-        score_BI[taste_BI[rows].nonzero()] = 0
-        blocks.append(strongest(score_BI, most, asked.allowed_I))
+        blocks.append(strongest(csr_array(score(rows)), most, asked.allowed_I, taste_BI[rows]))
     return csr_array(vstack(blocks))

@@ -54,7 +54,7 @@ class FittedNewcomers:
         known_B = np.where(np.isin(segment_B, self.segments_G), segment_B, UNKNOWN)
         row_B = np.searchsorted(self.segments_G, known_B)
         new_B = baskets_of(asked.past).count_U <= self.recipe.baskets
-        share_GI = strongest(self.share_GI, most, asked.allowed_I)
+        share_GI = strongest(csr_array(self.share_GI), most, asked.allowed_I)
         found = csr_array(share_GI[row_B] * new_B[:, None])
         found.eliminate_zeros()  # of those who aren't new: not proposed
         return found

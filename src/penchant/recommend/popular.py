@@ -3,14 +3,17 @@
 An item's share of its topic fades with age; where a year is known, what sold in the same weeks a
 year ago counts too. Times how much of the topic a customer is forecast to want, it is the number
 of times they would buy it if they bought as others do. It knows nothing of a customer's own items.
-Shapes: B users asked, I items, T topics, N interactions.
+Shapes: B users asked, I items, T topics, N interactions, J items that sell,
+C those that sell best in their topics.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
+from penchant.interest.counts import Flags, Integers
 from penchant.interest.interactions import Interactions
 from penchant.interest.interest import Codes, Floats
 from penchant.recommend.assortment import DAY, Assortment
@@ -56,19 +59,32 @@ class FittedPopular:
 
     def propose(self, asked: Asked, most: int) -> csr_array:
         """Expected purchases by the forecast, or the same popular items to all without one."""
-        users = asked.past.shape[0]
+        users, items = asked.past.shape
         if asked.volume_BT is None:
-            same_1I = strongest(self.of_shop_I[None, :], most, asked.allowed_I)
+            same_1I = strongest(csr_array(self.of_shop_I[None, :]), most, asked.allowed_I)
             return csr_array(same_1I[np.zeros(users, dtype=np.int64)])
-        nothing_B1 = np.zeros((users, 1), dtype=np.float32)  # wanted of no topic, whose code is -1
-        volume_BT = np.concatenate([asked.volume_BT, nothing_B1], axis=1)
-        blocks = [
-            strongest(
-                volume_BT[at : at + BLOCK][:, self.topic_I] * self.of_topic_I, most, asked.allowed_I
-            )
-            for at in range(0, users, BLOCK)
-        ]
-        return csr_array(vstack(blocks))
+        item_C = self._best(most, asked.allowed_I)
+        blocks = []
+        for at in range(0, users, BLOCK):
+            volume_BC = asked.volume_BT[at : at + BLOCK][:, self.topic_I[item_C]]
+            blocks.append(strongest(csr_array(volume_BC * self.of_topic_I[item_C]), most))
+        found = vstack(blocks).tocoo()
+        return csr_array((found.data, (found.row, item_C[found.col])), shape=(users, items))
+
+    def _best(self, most: int, allowed_I: Flags | None) -> Integers:
+        """Those that sell best in each topic, of which nobody can be proposed more than `most`."""
+        item_J = self._by_topic_J
+        if allowed_I is not None:
+            item_J = item_J[allowed_I[item_J]]
+        topic_J = self.topic_I[item_J]
+        place_J = np.arange(len(topic_J)) - np.searchsorted(topic_J, topic_J)
+        return np.sort(item_J[place_J < most])
+
+    @cached_property
+    def _by_topic_J(self) -> Integers:
+        """Items that sell in a topic, by topic, what sells best first."""
+        item_J = np.flatnonzero(self.of_topic_I)
+        return item_J[np.lexsort((-self.of_topic_I[item_J], self.topic_I[item_J]))]
 
     def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:
         """No item of the user's own."""

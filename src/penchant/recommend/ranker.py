@@ -10,6 +10,7 @@ Shapes: N candidates, F signals, G folds, P parameters of the curve, U users, I 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import lightgbm as lgb
 import numpy as np
@@ -115,7 +116,8 @@ class Ranker:
         for fold in range(self.folds):
             own_N = fold_N == fold
             trees_G.append(self._trees(lesson, ~own_N))
-            score_N[own_N] = _scored(trees_G[-1], lesson.value_NF[own_N], self.threads)
+            booster = lgb.Booster(model_str=trees_G[-1])
+            score_N[own_N] = _scored(booster, lesson.value_NF[own_N], self.threads)
         return FittedRanker(tuple(trees_G), _curve(score_N, lesson), self.threads)
 
     def _trees(self, lesson: Lesson, seen_N: Flags) -> str:
@@ -170,9 +172,13 @@ class FittedRanker:
     curve_P: Floats
     threads: int
 
+    @cached_property
+    def _boosters(self) -> list[lgb.Booster]:
+        return [lgb.Booster(model_str=trees) for trees in self.trees_G]
+
     def rank(self, signals: Signals) -> Ranked:
         """Score and chance of each candidate."""
-        scores = [_scored(trees, signals.value_NF, self.threads) for trees in self.trees_G]
+        scores = [_scored(booster, signals.value_NF, self.threads) for booster in self._boosters]
         score_N = np.mean(scores, axis=0)
         column_NP = _columns(score_N, signals.column("size"), signals.new_N)
         ranked_N, chance_N = (
@@ -182,11 +188,10 @@ class FittedRanker:
         return Ranked(signals, ranked_N, chance_N)
 
 
-def _scored(trees: str, value_NF: Floats, threads: int) -> Doubles:
+def _scored(booster: lgb.Booster, value_NF: Floats, threads: int) -> Doubles:
     """Log-odds of some trees."""
     if not len(value_NF):
         return np.zeros(0)
-    booster = lgb.Booster(model_str=trees)
     return np.asarray(booster.predict(value_NF, raw_score=True, num_threads=threads))
 
 

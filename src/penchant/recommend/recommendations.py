@@ -105,15 +105,15 @@ class Recommendations:
         """In how many baskets a user had an item, and how many days ago the last time."""
         items = self.past.shape[1]
         own_M = self.past.user_N.astype(np.int64) * items + self.past.item_N
+        asked_N = row_N * items + item_N
         order_M = np.lexsort((self.past.time_N, own_M))
-        own_M, basket_M = own_M[order_M], self.past.basket_N[order_M]
-        first_N, end_N = (
-            np.searchsorted(own_M, row_N * items + item_N, side) for side in ("left", "right")
-        )
-        baskets_N = [len(np.unique(basket_M[a:b])) for a, b in zip(first_N, end_N, strict=True)]
+        end_N = np.searchsorted(own_M[order_M], asked_N, "right")
         last_N = np.append(self.past.time_N[order_M], self.now)[np.maximum(end_N, 1) - 1]
         days_N = np.maximum(self.now - last_N, 0) // DAY
-        return np.array(baskets_N, dtype=np.int32), days_N.astype(np.int32)
+        baskets = len(self.past.start_A)
+        held = np.unique(own_M * baskets + self.past.basket_N) // baskets  # once a basket
+        times_N = np.searchsorted(held, asked_N, "right") - np.searchsorted(held, asked_N)
+        return times_N.astype(np.int32), days_N.astype(np.int32)
 
     def _called(self, item: int) -> str:
         if item == NONE:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from penchant.errors import RecipeError, suggest
 from penchant.interest.counts import Flags
-from penchant.interest.interest import Codes, Names
+from penchant.interest.interest import Codes, Names, rows_of
 from penchant.recommend.assortment import Assortment
 
 COUNTS = ("most_per_topic", "most_per_brand", "new_days", "small_items", "most_shown", "shown_days")
@@ -69,8 +69,8 @@ class Rules:
         """
         allowed_I = goods.sold_I(now)
         if self.in_stock:
-            allowed_I &= np.isin(goods.items_I, np.array(self.in_stock, dtype=np.str_))
-        allowed_I &= ~np.isin(goods.items_I, np.array(self.exclude, dtype=np.str_))
+            allowed_I &= _named_I(self.in_stock, goods)
+        allowed_I &= ~_named_I(self.exclude, goods)
         for names, known, code_I, what in (
             (self.topics, goods.topics_T, goods.topic_I, "topic"),
             (self.brands, goods.brands_R, goods.brand_I, "brand"),
@@ -102,6 +102,14 @@ class Rules:
         """Most items of one code in a list, and the codes of all items."""
         limits = ((self.most_per_topic, goods.topic_I), (self.most_per_brand, goods.brand_I))
         return [(most, code_I) for most, code_I in limits if most]
+
+
+def _named_I(names: Sequence[str], goods: Assortment) -> Flags:
+    """Whether each item is among those named; names of no item are passed over."""
+    named_I = np.zeros(len(goods.items_I), dtype=np.bool_)
+    row = rows_of(np.array(names, dtype=np.str_), goods.items_I)
+    named_I[row[row >= 0]] = True
+    return named_I
 
 
 def _codes(names: Sequence[str], known: Names, what: str) -> npt.NDArray[np.int64]:

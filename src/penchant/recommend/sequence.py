@@ -158,7 +158,7 @@ class FittedSequence:
             past = asked.past.only(users).among(self.items_I)
             chance_BI = self.chance(past)
             chance_BI[np.diff(past.start_U) == 0] = 0
-            blocks.append(strongest(chance_BI, most, asked.allowed_I))
+            blocks.append(strongest(csr_array(chance_BI), most, asked.allowed_I))
         return csr_array(vstack(blocks))
 
     def because(self, asked: Asked, row_N: Codes, item_N: Codes) -> Codes:

@@ -57,7 +57,7 @@ class Facts:
             for end_N in (last_N, first_N)
         )
         all_N, all_before_N = (
-            np.searchsorted(self.time_A - self.time_A[0], end_N, side="right")
+            np.searchsorted(self.time_A, self.time_A[0] + end_N, side="right")
             for end_N in (last_N, first_N)
         )
         return ((sold_N - before_N) / (all_N - all_before_N + 1)).astype(np.float32)
@@ -188,7 +188,7 @@ def _near(baskets: Baskets, facts: Facts) -> Iterator[tuple[int, Floats]]:
     near_BU = facts.crowd.near(baskets)
     for at in range(0, near_BU.shape[0], BLOCK):
         near_BI = (near_BU[at : at + BLOCK] @ facts.crowd.share_UI).toarray()
-        yield at, near_BI.astype(np.float32)
+        yield at, near_BI.astype(np.float32, copy=False)
 
 
 def _user_columns(baskets: Baskets, habits: Habits) -> Columns:

@@ -55,4 +55,6 @@ def mutual_information(past: Interactions, reach: int) -> csr_array:
     total_I = np.bincount(both.row, both.data, minlength=items)
     expected_M = total_I[both.row] * total_I[both.col] / max(total_I.sum(), 1e-12)
     more_M = np.log(np.maximum(both.data / np.maximum(expected_M, 1e-12), 1.0))
-    return csr_array((more_M, (both.row, both.col)), shape=(items, items))
+    found = csr_array((more_M, (both.row, both.col)), shape=(items, items))
+    found.eliminate_zeros()  # which would cost every product
+    return found
