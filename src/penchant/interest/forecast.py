@@ -74,7 +74,7 @@ class Forecast:
     step: Step
     origin: int  # absolute index of the first step after the cutoff
     chance_UTW: Floats  # in [0, 1]
-    volume_UTW: Floats  # >= -log(1 - chance), so that the two agree
+    volume_UTW: Floats  # >= -log(1 - chance) before both were rounded, so they agree
     topic_shock_W: Floats  # relative deviation that all users of a topic share
     user_shock_W: Floats  # relative deviation that all topics of a user share
 

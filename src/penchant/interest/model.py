@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from penchant.errors import HistoryError, TopicsError
-from penchant.interest.counts import least_volume
+from penchant.interest.counts import Doubles, least_volume
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.interest import Floats, Names
@@ -49,8 +49,8 @@ def check_topics(topics_T: Names, history: History) -> None:
 def make_forecast(
     history: History,
     task: Task,
-    chance_UTW: Floats,
-    volume_UTW: Floats,
+    chance_UTW: Floats | Doubles,
+    volume_UTW: Floats | Doubles,
     *,
     topic_shock_W: Floats | None = None,
     user_shock_W: Floats | None = None,
@@ -64,8 +64,9 @@ def make_forecast(
             f"The model forecasts by the {task.step} and the history counts by the "
             f"{history.interest.step}. Build the history with that step, or fit again."
         )
-    chance_UTW = np.clip(chance_UTW, 0, 1 - 1e-6).astype(np.float32)
-    volume_UTW = np.maximum(volume_UTW, least_volume(chance_UTW)).astype(np.float32)
+    below_UTW = np.clip(chance_UTW, 0, 1 - 1e-6)
+    # By the chance before it is rounded: near 1, one bit of it is many of the least volume's.
+    raised_UTW = np.maximum(volume_UTW, least_volume(below_UTW))
     none_W = np.zeros(len(task.windows), dtype=np.float32)
     return Forecast(
         users_U=history.interest.users_U,
@@ -73,8 +74,8 @@ def make_forecast(
         windows_W=task.windows,
         step=task.step,
         origin=history.interest.origin + history.cutoff,
-        chance_UTW=chance_UTW,
-        volume_UTW=volume_UTW,
+        chance_UTW=below_UTW.astype(np.float32),
+        volume_UTW=raised_UTW.astype(np.float32),
         topic_shock_W=none_W if topic_shock_W is None else topic_shock_W,
         user_shock_W=none_W if user_shock_W is None else user_shock_W,
     )

@@ -127,7 +127,7 @@ class FittedCalibrated:
     def predict(self, history: History) -> Forecast:
         """Change what the model forecasts; its shocks, which are relative, stay."""
         forecast = self.model.predict(history)
-        chance_UTW = np.empty_like(forecast.chance_UTW)
+        chance_UTW = np.empty(forecast.chance_UTW.shape)
         for w, curve_P in enumerate(self.curve_WP):
             score_N = _columns(forecast.chance_UTW[..., w].ravel()) @ curve_P
             chance_UTW[..., w] = expit(score_N).reshape(chance_UTW.shape[:2])

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from penchant.errors import HistoryError
+from penchant.interest.counts import Doubles
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.interest import Floats, Names
@@ -107,7 +108,7 @@ def untrained(recipe: Architecture, shape: Shape, given: Tensors) -> Network:
         return recipe.build(shape, given)
 
 
-def forecast_cells(net: Network, history: History, model: FittedNetwork) -> tuple[Floats, Floats]:
+def forecast_cells(net: Network, history: History, model: FittedNetwork) -> tuple[Doubles, Doubles]:
     """Chance and volume of every cell of a history, some blocks at a time."""
     extras = look_columns(history, model.context, model.task)
     with seeded(0, model.recipe.training.threads), ThreadPoolExecutor(WORKERS) as workers:

@@ -39,7 +39,7 @@ class Head:
         return make_forecast(
             history,
             task,
-            chance_UTW.astype(np.float32),
+            chance_UTW,
             volume_UTW,
             topic_shock_W=self.topic_shock_W,
             user_shock_W=self.user_shock_W,

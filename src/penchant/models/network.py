@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from penchant.interest.counts import Doubles
 from penchant.interest.history import History
-from penchant.interest.interest import Floats
 from penchant.interest.task import Task
 from penchant.models.batches import Batch
 from penchant.models.training import Training
@@ -172,8 +172,8 @@ def cell_losses(logit_NW: Tensor, further_NW: Tensor, count_NW: Tensor) -> tuple
 
 
 @torch.inference_mode()
-def volumes(net: nn.Module, batch: Batch) -> tuple[Floats, Floats]:
-    """Chances and volumes of the cells of a batch, `NW`."""
-    logit_NW, further_NW = net(batch)[:2]
+def volumes(net: nn.Module, batch: Batch) -> tuple[Doubles, Doubles]:
+    """Chances and volumes of the cells of a batch, `NW`, in doubles."""
+    logit_NW, further_NW = (said_NW.double() for said_NW in net(batch)[:2])
     chance_NW = torch.sigmoid(logit_NW)
     return chance_NW.numpy(), (chance_NW * (1 + further_NW.exp())).numpy()
