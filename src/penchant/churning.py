@@ -13,8 +13,8 @@ from penchant.decisions.lifetime import Lifetime
 from penchant.decisions.whole import whole
 from penchant.errors import HistoryError
 from penchant.interest.counts import Flags
-from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
+from penchant.interest.interest import Floats
 from penchant.interest.model import Recipe
 from penchant.interest.outcome import outcome
 from penchant.interest.task import Task, Window
@@ -62,13 +62,16 @@ def better(activity: History, task: Task) -> Recipe:
     past = activity.until(cutoff)
     came_U = outcome(activity, past.interest.users_U, cutoff, task).count_UTW[:, 0, 0] > 0
     try:
-        lost = [log_loss(recipe.fit(past, task).predict(past), came_U) for recipe in recipes]
+        lost = [
+            log_loss(recipe.fit(past, task).predict(past).chance_UTW[:, 0, 0], came_U)
+            for recipe in recipes
+        ]
     except HistoryError:  # so short a past teaches one of them nothing
         return recipes[0]
     return recipes[int(np.argmin(lost))]
 
 
-def log_loss(made: Forecast, came_U: Flags) -> float:
-    """Mean log loss of the chance of any engagement."""
-    chance_U = np.clip(made.chance_UTW[:, 0, 0].astype(np.float64), LEAST_CHANCE, 1 - LEAST_CHANCE)
-    return float(-np.where(came_U, np.log(chance_U), np.log1p(-chance_U)).mean())
+def log_loss(chance_U: Floats, came_U: Flags) -> float:
+    """Mean log loss of chances of any engagement."""
+    told_U = np.clip(chance_U.astype(np.float64), LEAST_CHANCE, 1 - LEAST_CHANCE)
+    return float(-np.where(came_U, np.log(told_U), np.log1p(-told_U)).mean())
