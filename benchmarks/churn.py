@@ -22,6 +22,7 @@ from bench.machine import ROOT, setting
 from bench.rows import Row, write_rows
 from bench.tables import table
 from penchant.churning import better, log_loss
+from penchant.decisions.churn import PRIOR_STEPS
 from penchant.decisions.whole import whole
 from penchant.errors import DataError
 from penchant.evaluation.bootstrap import interval
@@ -43,11 +44,11 @@ CAVEATS = """\
 is kinder to the peers. `mae` is that of expected purchases, `median_mae` that of the median of each
 model's counts; `total` and `active` are all purchases, and all customers with any, expected over
 those that came, less 1. `churn` counts weeks with a purchase; purchases are so many times the
-shop's purchases in such a week. Recency is the time since the last purchase and says no more than
+customer's purchases in such a week, which lean on the shop's. Recency is the time since the last purchase and says no more than
 an order; `always_zero` expects nothing. Choices between models were made on CDNOW before week 39
 (`--early`) and on Complete Journey before week 40; but how well the peers and simple orders of
-customers do on the tested weeks of CDNOW was known by then. Peers are the package lifetimes, fitted to
-days. Brackets hold 95 % intervals over customers.
+customers do on the tested weeks of CDNOW was known by then. Peers are the package lifetimes, fitted
+to days. Brackets hold 95 % intervals over customers.
 """
 
 
@@ -61,10 +62,12 @@ class Told:
     rank_U: np.ndarray  # the higher, the sooner a purchase
 
     @classmethod
-    def of(cls, made: Forecast, scale: float = 1.0) -> "Told":
+    def of(cls, made: Forecast, scale_U: np.ndarray | float = 1.0) -> "Told":
         """A forecast, its counts multiplied."""
-        volume_U = made.volume_UTW[:, 0, 0] * scale
-        return cls(made.chance_UTW[:, 0, 0], volume_U, made.quantile(0.5)[:, 0, 0], volume_U)
+        volume_U = made.volume_UTW[:, 0, 0] * scale_U
+        return cls(
+            made.chance_UTW[:, 0, 0], volume_U, made.quantile(0.5)[:, 0, 0] * scale_U, volume_U
+        )
 
 
 def ask(name: str, counted: History, days: pa.Table, cutoff: int, ahead: int) -> list[Row]:
@@ -72,10 +75,14 @@ def ask(name: str, counted: History, days: pa.Table, cutoff: int, ahead: int) ->
     task, past = Task(windows=(Window(0, ahead),)), counted.until(cutoff)
     count_U = outcome(counted, past.interest.users_U, cutoff, task).count_UTW[:, 0, 0]
     steps = whole(past)
-    events, active = (one.interest.target_N(task.target).sum() for one in (past, steps))
+    events_U, active_U = (
+        one.interest.count_UT(task.target, 0, cutoff).sum(axis=1) for one in (past, steps)
+    )
+    prior = PRIOR_STEPS * events_U.sum() / active_U.sum()
+    per_step_U = (events_U + prior) / (active_U + PRIOR_STEPS)  # as spend of a step is told
     recipe = better(steps, task)
     tell(f"{cutoff}: churn forecasts by {type(recipe).__name__}")
-    told = {OURS: Told.of(recipe.fit(steps, task).predict(steps), float(events / active))}
+    told = {OURS: Told.of(recipe.fit(steps, task).predict(steps), per_step_U)}
     for family in PEERS:
         peer = Peer(days=days, family=family)
         told[family] = Told.of(peer.fit(past, task).predict(past))
