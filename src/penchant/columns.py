@@ -58,6 +58,16 @@ SHARE = "share"
 LOW = "low"
 HIGH = "high"
 
+# Churn.
+GONE = "no_purchase"
+HALVED = "halved"
+SPEND = "spend"
+AT_RISK = "at_risk"
+ALIVE = "alive"
+WORTH = "year_spend"
+REASONS = "reasons"
+ACTION = "action"
+
 # Migrations.
 FROM = "from"
 TO = "to"

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from penchant.cli.churn import churn
 from penchant.cli.data import check, ingest, init, profile
 from penchant.cli.machine import demo, doctor
 from penchant.cli.models import backtest, fit, forecast, report
@@ -32,6 +33,7 @@ VERBS = (
     tune,
     forecast,
     recommend,
+    churn,
     rhythm,
     migrate,
     report,

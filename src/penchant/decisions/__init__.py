@@ -1,0 +1,1 @@
+"""What to do about what customers are forecast to do."""
