@@ -62,6 +62,12 @@ HIGH = "high"
 FROM = "from"
 TO = "to"
 
+# Experiments.
+ARM = "arm"
+PER = "per"
+COVARIATE = "covariate"
+COVARIATE_PER = "covariate_per"
+
 # Quarantine.
 SOURCE = "source"
 ROW = "row"

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from penchant.cli.data import check, ingest, init, profile
+from penchant.cli.experiment import experiment
 from penchant.cli.machine import demo, doctor
 from penchant.cli.models import backtest, fit, forecast, report
 from penchant.cli.movement import migrate
@@ -34,6 +35,7 @@ VERBS = (
     recommend,
     rhythm,
     migrate,
+    experiment,
     report,
     serve,
     doctor,
