@@ -103,9 +103,9 @@ def effects(
 ) -> tuple[Effect, ...]:
     """Every other arm less the control, in the order of their names.
 
-    With several, each interval is widened so that all hold together (Bonferroni). `planned` is the
-    number of customers at which the always-valid interval is tightest. Raises DataError for a
-    control that nobody has, an arm of one customer, or a ratio over 0.
+    With several, each interval is widened so that all hold together (Bonferroni); chances are of
+    each alone. `planned` is the number of customers at which the always-valid interval is tightest.
+    Raises DataError for a control that nobody has, an arm of one customer, or a ratio over 0.
     """
     names = [str(name) for name in np.unique(arm_U)]
     if control not in names or len(names) < 2:
