@@ -72,6 +72,12 @@ ACTION = "action"
 FROM = "from"
 TO = "to"
 
+# Experiments.
+ARM = "arm"
+PER = "per"
+COVARIATE = "covariate"
+COVARIATE_PER = "covariate_per"
+
 # Quarantine.
 SOURCE = "source"
 ROW = "row"

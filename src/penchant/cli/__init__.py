@@ -10,6 +10,7 @@ import typer
 
 from penchant.cli.churn import churn
 from penchant.cli.data import check, ingest, init, profile
+from penchant.cli.experiment import experiment
 from penchant.cli.machine import demo, doctor
 from penchant.cli.models import backtest, fit, forecast, report
 from penchant.cli.movement import migrate
@@ -36,6 +37,7 @@ VERBS = (
     churn,
     rhythm,
     migrate,
+    experiment,
     report,
     serve,
     doctor,

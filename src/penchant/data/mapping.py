@@ -44,6 +44,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     c.END: ("end_date", "valid_until"),
     c.STRENGTH: ("depth", "discount"),
     c.NAME: ("holiday",),
+    c.ARM: ("variant", "group", "bucket"),
     c.ALIAS: (
         "anonymous_id",
         "anonymousid",

@@ -1,1 +1,1 @@
-"""What to do about what customers are forecast to do."""
+"""What to do about what customers are forecast to do, and ways to tell whether it works."""
