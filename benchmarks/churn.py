@@ -41,14 +41,15 @@ EARLY = (("cdnow", 17, 17), ("cdnow", 20, 19), ("cdnow", 26, 13), ("cdnow", 30, 
 GOALS = (("auc", "at least 0.79"), ("mae", "at most 0.74"), ("total", "within 0.03"))
 CAVEATS = """\
 `auc` ranks customers by the chance of no purchase, `auc_by_count` by the purchases expected, which
-is kinder to the peers. `mae` is that of expected purchases, `median_mae` that of the median of each
-model's counts; `total` and `active` are all purchases, and all customers with any, expected over
-those that came, less 1. `churn` counts weeks with a purchase; purchases are so many times the
-customer's purchases in such a week, which lean on the shop's. Recency is the time since the last purchase and says no more than
-an order; `always_zero` expects nothing. Choices between models were made on CDNOW before week 39
-(`--early`) and on Complete Journey before week 40; but how well the peers and simple orders of
-customers do on the tested weeks of CDNOW was known by then. Peers are the package lifetimes, fitted
-to days. Brackets hold 95 % intervals over customers.
+is kinder to the peers. `mae` is that of expected purchases, `median_mae` that of the median of
+each model's counts; `total` and `active` are all purchases, and all customers with any, expected
+over those that came, less 1. `churn` counts weeks with a purchase; purchases are so many times the
+customer's purchases in such a week, which lean on the shop's. Recency is the time since the last
+purchase and says no more than an order; `always_zero` expects nothing. Choices between models were
+made on CDNOW before week 39 (`--early`) and on Complete Journey before week 40; but how well the
+peers and simple orders of customers do on the tested weeks of CDNOW was known by then, and
+purchases in a week were made the customer's own after a first run of this script. Peers are the
+package lifetimes, fitted to days. Brackets hold 95 % intervals over customers.
 """
 
 
