@@ -61,7 +61,7 @@ HIGH = "high"
 # Churn.
 GONE = "no_purchase"
 HALVED = "halved"
-SPEND = "spend"
+SPEND = "expected_spend"
 AT_RISK = "at_risk"
 ALIVE = "alive"
 WORTH = "year_spend"
