@@ -66,7 +66,7 @@ AT_RISK = "at_risk"
 ALIVE = "alive"
 WORTH = "year_spend"
 REASONS = "reasons"
-ACTION = "action"
+ADVICE = "advice"
 
 # Migrations.
 FROM = "from"

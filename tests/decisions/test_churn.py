@@ -81,7 +81,7 @@ def test_a_warning_has_a_row_for_everyone_the_most_at_risk_first(planted):
     assert (np.diff(risk) <= 0).all()
     assert set(np.unique(table[c.GONE].to_numpy() < 0.3)) == {True, False}
     safe = [row for row in table.to_pylist() if row[c.GONE] < 0.3]
-    assert {row[c.ACTION] for row in safe} == {NO_ACTION}
+    assert {row[c.ADVICE] for row in safe} == {NO_ACTION}
 
 
 def test_the_chance_of_halved_spend_comes_true(planted):

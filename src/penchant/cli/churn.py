@@ -63,7 +63,7 @@ def _print(shown: list[dict[str, Any]], step: "Step", ahead: int) -> None:
             *("–" if row[name] is None else f"{row[name]:,.2f}" for name in money),
             f"{row[c.ALIVE]:.0f}",
             "; ".join(row[c.REASONS]) or "–",
-            row[c.ACTION],
+            row[c.ADVICE],
         ]
         for row in shown
     ]

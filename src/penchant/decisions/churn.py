@@ -35,7 +35,7 @@ CHURN_SCHEMA = pa.schema(
         pa.field(c.ALIVE, pa.float32(), nullable=False),
         pa.field(c.WORTH, pa.float32()),
         pa.field(c.REASONS, pa.list_(pa.string()), nullable=False),
-        pa.field(c.ACTION, pa.string(), nullable=False),
+        pa.field(c.ADVICE, pa.string(), nullable=False),
     ]
 )
 PRIOR_STEPS = 3.0  # with a purchase, at the shop's mean spend, added to a customer's own
@@ -91,7 +91,7 @@ class ChurnWarning:
                 c.GONE: self.gone_U,
                 c.ALIVE: self.alive_U,
                 c.REASONS: pa.array(list(map(list, self.reasons_U)), pa.list_(pa.string())),
-                c.ACTION: pa.array(list(self.action_U), pa.string()),
+                c.ADVICE: pa.array(list(self.action_U), pa.string()),
                 **{name: pa.array(part, from_pandas=True) for name, part in money.items()},
             }
         )
