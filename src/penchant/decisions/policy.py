@@ -4,8 +4,8 @@ A softmax over a network's scores of options, learned by one of four objectives.
 the log: what was hardly ever shown stays unknown. A reward may be what came at once, or all that
 the user did from then on (`returns`), which makes a policy patient.
 
-* `reward_weighted`: the log-likelihood of what was shown, weighted by its reward. No propensities,
-  hard to break; imitates the log where rewards differ little.
+* `reward_weighted`: the log-likelihood of what was shown, weighted by its reward. No propensities;
+  imitates the log where rewards differ little, as returns do.
 * `ips`: the reward expected of the policy, by weighted rewards; capped weights.
 * `dr`: the same, by a model of rewards and its weighted errors.
 * `top_k`: REINFORCE corrected for the log, for showing the best K at once.
