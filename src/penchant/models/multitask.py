@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from penchant import columns as c
 from penchant.errors import RecipeError
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
@@ -148,7 +147,7 @@ class UserTowers(nn.Module):
         hidden_BCD = self.of_feature(feature_BCF) + self.of_state(state_BCD)
         hidden_BCD = functional.silu(hidden_BCD + self.of_money(money_BCH))
         shared = self.sharing(self.dropout(hidden_BCD))
-        return self.churn(shared["churn"]), self.money(shared[c.SPEND]) + self.straight(money_BCH)
+        return self.churn(shared["churn"]), self.money(shared["spend"]) + self.straight(money_BCH)
 
 
 class MultitaskNetwork(Network):
