@@ -75,7 +75,7 @@ class SoftmaxPolicy:
 
     def _loss(self, torch: Any, logs: Any, batch: dict[str, Any]) -> Any:
         """What is to be least; rewards are in deviations, and but for the weighted ones centred."""
-        log = logs.gather(1, batch["action"][:, None]).squeeze(1)
+        log = logs.gather(1, batch["taken"][:, None]).squeeze(1)
         if self.objective == "reward_weighted":
             return -(batch["weight"] * log).mean()
         ratio = (log.exp() / batch["propensity"]).clamp(max=self.cap)
@@ -83,7 +83,7 @@ class SoftmaxPolicy:
             return -(ratio * batch["reward"]).mean()
         if self.objective == "dr":
             model = (logs.exp() * batch["expected"]).sum(dim=1)
-            logged = batch["expected"].gather(1, batch["action"][:, None]).squeeze(1)
+            logged = batch["expected"].gather(1, batch["taken"][:, None]).squeeze(1)
             return -(model + ratio * (batch["reward"] - logged)).mean()
         several = self.k * (1 - log.exp()) ** (self.k - 1)
         return -((ratio * several).detach() * batch["reward"] * log).mean()
@@ -129,4 +129,4 @@ def _tensors(torch: Any, feedback: Feedback, expected_NA: Doubles | None) -> dic
     if expected_NA is not None:
         parts["expected"] = (expected_NA - usual) / spread
     made = {name: torch.from_numpy(part.astype(np.float32)) for name, part in parts.items()}
-    return made | {"action": torch.from_numpy(feedback.action_N.astype(np.int64))}
+    return made | {"taken": torch.from_numpy(feedback.action_N.astype(np.int64))}
