@@ -180,7 +180,7 @@ def rows_of(question: Question, results: dict[str, Result]) -> list[Row]:
 
 def page(about: list[str], asked: list[Question], rows: list[Row]) -> str:
     """The results for people."""
-    parts = ["# Next baskets", "\n".join(f"* {line}" for line in about), CAVEATS]
+    parts = ["# Next baskets", "\n".join(f"* {line}" for line in about), f"## Caveats\n\n{CAVEATS}"]
     for question in asked:
         mine = [row for row in rows if row.dataset == question.name]
         value = {(row.model, row.metric): row for row in mine}

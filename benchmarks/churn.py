@@ -148,7 +148,7 @@ def auc(rank_U: np.ndarray, count_U: np.ndarray) -> float:
 
 def page(about: Sequence[str], rows: Sequence[Row]) -> str:
     """The results for people."""
-    parts = ["# Churn", "\n".join(f"* {line}" for line in about), CAVEATS]
+    parts = ["# Churn", "\n".join(f"* {line}" for line in about), f"## Caveats\n\n{CAVEATS}"]
     for dataset, cutoff, window in dict.fromkeys((r.dataset, r.cutoff, r.window) for r in rows):
         mine = [row for row in rows if (row.dataset, row.cutoff) == (dataset, cutoff)]
         parts.append(f"## {dataset}: {cutoff} weeks known, weeks {window}")

@@ -58,7 +58,7 @@ MODELS: dict[str, Source] = {
     "users": UserNeighbours(),
 }
 PARTS = ("recall", "ndcg", "repeat_recall", "explore_recall")
-METRICS = tuple(f"{part}@{slots}" for slots in SLOTS for part in PARTS)
+METRICS = tuple(f"{part}_{slots}" for slots in SLOTS for part in PARTS)
 CAVEATS = """\
 Complete Journey, users with at least 5 baskets and items sold at least 10 times before the cutoff.
 Each user is shown ten items, or fifty; asked is what is bought in the 28 days after the cutoff, by
@@ -149,7 +149,7 @@ def rows_of(trials: Trials) -> list[Row]:
     rows = []
     for (model, guide), mine in trials.items():
         at = (JOURNEY, "mean", ALL)
-        name = f"{model}, {guide}"
+        name = f"{model}_{guide}"
         for metric in METRICS:
             value = float(np.mean([each_U(trial, metric).mean() for trial in mine]))
             rows.append(Row(*at, name, metric, value))
@@ -162,14 +162,14 @@ def rows_of(trials: Trials) -> list[Row]:
                 leads.append((lead_U.mean(), weight_DU @ lead_U / weight_DU.sum(axis=1)))
             low, high = interval(np.mean([draws_D for _, draws_D in leads], axis=0))
             lead = float(np.mean([mean for mean, _ in leads]))
-            rows.append(Row(*at, f"{name} - {PLAIN}", metric, lead, low, high))
+            rows.append(Row(*at, f"{name} - {model}_{PLAIN}", metric, lead, low, high))
         rows.append(Row(*at, name, "seconds", float(np.mean([trial.seconds for trial in mine]))))
     return rows
 
 
 def each_U(trial: Trial, metric: str) -> np.ndarray:
     """A metric of each user asked."""
-    part, _, slots = metric.partition("@")
+    part, _, slots = metric.rpartition("_")
     told = trial.found[int(slots)]
     parts = (told.recall_U, told.ndcg_U, told.repeat_U, told.explore_U)
     return dict(zip(PARTS, parts, strict=True))[part]
@@ -200,7 +200,7 @@ def page(about: list[str], rows: list[Row]) -> str:
     parts = (
         "# Items by interest",
         "\n".join(f"* {line}" for line in about),
-        CAVEATS,
+        f"## Caveats\n\n{CAVEATS}",
         table(("item model, forecast", *METRICS, "seconds"), lines),
         table(("difference", "metric", "lead", ""), leads),
     )
@@ -209,7 +209,7 @@ def page(about: list[str], rows: list[Row]) -> str:
 
 def plain_of(name: str) -> str:
     """The same item model without a forecast."""
-    return f"{name.partition(',')[0]}, {PLAIN}"
+    return name.partition(" - ")[2]
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from scipy import stats
 
 from bench.machine import ROOT, setting
 from bench.openbandit import CAMPAIGNS, LOGS, Log, item_chances, read_log
-from bench.rows import Row, write_rows
+from bench.rows import MEAN, Row, write_rows
 from bench.tables import table
 from bench.trial import trial
 from penchant.decisions.offpolicy import ESTIMATORS, Feedback, Precision, evaluate
@@ -31,7 +31,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 LOGGED, COVERED, AUDIENCE = "open bandit data", "clicks drawn anew", "audience"
 COVERAGE_CAMPAIGN, REPEATS, DRAWS = "men", 100, 200
 SEEDS, EARLY = range(8), range(100, 103)
-GREEDY = "greedy"
+GREEDY, SECONDS = "greedy", "seconds"
 CAVEATS = """\
 Open Bandit Data: 10,000 showings a log, of which 38 to 69 were clicked. The truth is the mean click
 of the other policy's own log, which is itself known to some 15 % (its interval stands beside), so
@@ -46,7 +46,7 @@ known: coverage is how often the 95 % interval holds it.
 
 Audience: users of the planted world `biased`, whose interest answers to what they are shown
 (`decisions/audience.py`), 800 to log on and 800 others to try on, 40 steps, 8 seeds. Every policy
-learns from the same log. `greedy` shows the topic of the highest forecast, `at once` learns from
+learns from the same log. `greedy` shows the topic of the highest forecast, `_at_once` learns from
 the engagement of that moment alone, all others from what followed too. Intervals are of Student's t
 over seeds. The audience was made for what pays now to differ from what pays later; how much it does
 in a real shop, only an experiment tells.
@@ -65,7 +65,7 @@ def logged_rows() -> list[Row]:
         logs = {policy: read_log(policy, campaign) for policy in LOGS}
         for ran, asked in (LOGS, LOGS[::-1]):
             log, own_N = logs[ran], logs[asked].feedback.reward_N
-            at = (f"{LOGGED}, {campaign}", f"{asked} from {ran}", ALL)
+            at = (f"{LOGGED}, {campaign}: {asked} from {ran}", MEAN, ALL)
             truth, error = float(own_N.mean()), float(own_N.std() / np.sqrt(len(own_N)))
             ends = (truth - 1.96 * error, truth + 1.96 * error)
             rows.append(Row(*at, "truth", "clicks", 1000 * truth, *(1000 * end for end in ends)))
@@ -116,7 +116,7 @@ def covered_rows() -> list[Row]:
                     feedback, chance_NA, name, expected_NA=expected_NA, precision=precision
                 )
                 held[name] += found.low <= truth <= found.high
-        at = (COVERED, f"{asked} from {ran}", ALL)
+        at = (f"{COVERED}: {asked} from {ran}", MEAN, ALL)
         rows += [Row(*at, name, "coverage", count / REPEATS) for name, count in held.items()]
         tell(f"coverage of {asked} from {ran}")
     return rows
@@ -139,10 +139,10 @@ def audience_rows(seeds: range) -> list[Row]:
     rows = []
     for name, values in found.items():
         apart = np.array(values) - np.array(found[GREEDY])
-        rows.append(Row(AUDIENCE, "", ALL, name, "engagements", *over_seeds(np.array(values))))
+        rows.append(Row(AUDIENCE, MEAN, ALL, name, "engagements", *over_seeds(np.array(values))))
         if name != GREEDY:
             pair = f"{name} - {GREEDY}"
-            rows.append(Row(AUDIENCE, "", ALL, pair, "engagements", *over_seeds(apart)))
+            rows.append(Row(AUDIENCE, MEAN, ALL, pair, "engagements", *over_seeds(apart)))
     return rows
 
 
@@ -155,37 +155,38 @@ def over_seeds(values: np.ndarray) -> tuple[float, float, float]:
 
 def page(about: list[str], rows: list[Row]) -> str:
     """The results for people."""
-    parts = ["# Policies", "\n".join(f"* {line}" for line in about), CAVEATS]
-    value = {(row.dataset, row.cutoff, row.model, row.metric): row for row in rows}
-    cells = list(dict.fromkeys((r.dataset, r.cutoff) for r in rows if r.metric == "effective"))
+    parts = ["# Policies", "\n".join(f"* {line}" for line in about), f"## Caveats\n\n{CAVEATS}"]
+    value = {(row.dataset, row.model, row.metric): row for row in rows}
+    cells = list(dict.fromkeys(row.dataset for row in rows if row.metric == "effective"))
     if cells:
         parts += ["## Open Bandit Data", "Clicks of 1,000 showings."]
     for at in cells:
         parts.append(
             table(
-                (f"{at[0].removeprefix(f'{LOGGED}, ')}: {at[1]}", "clicks", "off", "effective"),
+                (at.removeprefix(f"{LOGGED}, "), "clicks", "off", "effective"),
                 (
                     (
                         name,
-                        interval(value[*at, name, "clicks"]),
-                        f"{value[*at, name, 'relative_error'].value:.1%}"
+                        interval(value[at, name, "clicks"]),
+                        f"{value[at, name, 'relative_error'].value:.1%}"
                         if name in ESTIMATORS
                         else "–",
-                        f"{value[*at, name, 'effective'].value:,.0f}"
-                        if name in ESTIMATORS
-                        else "–",
+                        f"{value[at, name, 'effective'].value:,.0f}" if name in ESTIMATORS else "–",
                     )
                     for name in ("truth", *ESTIMATORS)
                 ),
             )
         )
-    covered = list(dict.fromkeys(row.cutoff for row in rows if row.metric == "coverage"))
+    covered = list(dict.fromkeys(row.dataset for row in rows if row.metric == "coverage"))
     if covered:
         body = (
-            (name, *(f"{value[COVERED, at, name, 'coverage'].value:.3f}" for at in covered))
+            (name, *(f"{value[at, name, 'coverage'].value:.3f}" for at in covered))
             for name in ESTIMATORS
         )
-        parts += ["## Coverage of 95 % intervals", table(("estimator", *map(str, covered)), body)]
+        parts += [
+            "## Coverage of 95 % intervals",
+            table(("estimator", *(at.removeprefix(f"{COVERED}: ") for at in covered)), body),
+        ]
     parts += ["## Audience", "Engagements of a user in 40 steps.", audience_table(rows)]
     return "\n\n".join(parts) + "\n"
 
@@ -196,7 +197,7 @@ def audience_table(rows: list[Row]) -> str:
     body = (
         (name, interval(row), interval(found.get(f"{name} - {GREEDY}")))
         for name, row in found.items()
-        if " - " not in name
+        if " - " not in name and row.metric != SECONDS
     )
     return table(("policy", "engagements", "more than greedy"), body)
 
@@ -224,7 +225,9 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     rows += audience_rows(EARLY if early else SEEDS)
-    about.append(f"took {(time.perf_counter() - start) / 60:.1f} minutes")
+    spent = time.perf_counter() - start
+    rows.append(Row(AUDIENCE, MEAN, ALL, "all", SECONDS, spent))
+    about.append(f"took {spent / 60:.1f} minutes")
     text = page(about, rows)
     print(text)
     if not early:

@@ -92,7 +92,7 @@ def learned(log: Visits) -> dict[str, Policy]:
         "greedy": sure(lambda option_NTF: option_NTF[:, :, FORECAST].argmax(axis=1)),
     }
     now = SoftmaxPolicy(objective="ips").fit(feedback, option_NTF)
-    policies["ips, at once"] = sure(now.best)
+    policies["ips_at_once"] = sure(now.best)
     expected_NT = Expected().of(patient, option_NTF.astype(np.float64))
     for objective in ("reward_weighted", "ips", "dr", "top_k"):
         fitted = SoftmaxPolicy(objective=objective).fit(patient, option_NTF, expected_NT)
@@ -101,8 +101,8 @@ def learned(log: Visits) -> dict[str, Policy]:
     policies["conservative_q"] = sure(quality.best)
     shown_NF = option_NTF[np.arange(len(later_N)), feedback.action_N].astype(np.float64)
     belief = Belief.blank(shown_NF.shape[1]).seen(shown_NF, feedback.reward_N)
-    policies["lin_ucb, at once"] = sure(lambda option: LinUCB().choose(belief, option))
-    policies["lin_thompson, at once"] = lambda option, rng: (
+    policies["lin_ucb_at_once"] = sure(lambda option: LinUCB().choose(belief, option))
+    policies["lin_thompson_at_once"] = lambda option, rng: (
         LinThompson().choose(belief, option, rng),
         np.ones(len(option)),
     )
