@@ -1,25 +1,18 @@
 """`penchant recommend`: fits once, writes everyone's lists, answers a raw history."""
 
 import shutil
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+import ownshop
 from commands import run, told
-
-EXAMPLE = Path(__file__).parents[1] / "examples" / "own_shop"
-FILES = ("orders.csv", "products.csv", "penchant.toml")
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """The example's shop, ingested and recommended from."""
-    folder = tmp_path_factory.mktemp("recommending")
-    for name in FILES:
-        shutil.copy(EXAMPLE / name, folder)
-    told("ingest", "-c", folder / "penchant.toml")
-    return folder
+    return ownshop.ingested(tmp_path_factory.mktemp("recommending"))
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +129,7 @@ def test_nothing_rests_where_nothing_was_shown(shop, facts, tmp_path):
 
 
 def test_the_settings_name_sources(tmp_path):
-    for name in FILES:
-        shutil.copy(EXAMPLE / name, tmp_path)
+    ownshop.copied(tmp_path)
     config, orders = tmp_path / "penchant.toml", tmp_path / "orders.csv"
     orders.write_text("".join(orders.read_text().splitlines(keepends=True)[:1500]))
     names = '["repeat", "ease", "users", "sequence", "popular"]'

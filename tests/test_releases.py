@@ -2,10 +2,10 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
+import ownshop
 from commands import run, told
 from penchant.errors import ArtefactError, UnknownError
 from penchant.releases import (
@@ -19,21 +19,10 @@ from penchant.releases import (
 )
 from penchant.workspace import Workspace
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "own_shop"
-FILES = ("orders.csv", "products.csv", "penchant.toml")
-
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
-    """The example's shop with a model and a recommender."""
-    folder = tmp_path_factory.mktemp("releases")
-    for name in FILES:
-        shutil.copy(EXAMPLE / name, folder)
-    config = folder / "penchant.toml"
-    told("ingest", "-c", config)
-    told("fit", "--model", "gamma_poisson", "-c", config)
-    told("recommend", "-c", config)
-    return folder
+    return ownshop.fitted(tmp_path_factory.mktemp("releases"))
 
 
 @pytest.fixture

@@ -4,13 +4,12 @@ import asyncio
 import json
 import shutil
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from commands import told
+import ownshop
 from penchant import releases
 from penchant.errors import UnknownError, UnreadyError
 from penchant.interest.fresh import fresh_past
@@ -20,21 +19,10 @@ from penchant.serving.messages import Asked
 from penchant.serving.shop import ServedShop, open_shop
 from penchant.workspace import Workspace
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "own_shop"
-FILES = ("orders.csv", "products.csv", "penchant.toml")
-
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
-    """The example's shop with a model and a recommender."""
-    folder = tmp_path_factory.mktemp("serving")
-    for name in FILES:
-        shutil.copy(EXAMPLE / name, folder)
-    config = folder / "penchant.toml"
-    told("ingest", "-c", config)
-    told("fit", "--model", "gamma_poisson", "-c", config)
-    told("recommend", "-c", config)
-    return folder
+    return ownshop.fitted(tmp_path_factory.mktemp("serving"))
 
 
 @pytest.fixture
@@ -120,7 +108,7 @@ def test_what_is_live_is_what_a_ground_of_all_events_says(workspace):
         await shop.take(events, None)
         users = (user, "newcomer")
         fresh = {name: shop.live.events(name) for name in users}
-        past, history = pasts(shop, fresh), shop.live.ground.histories(fresh)[1]
+        past, history = pasts(shop, fresh), shop.live.ground.histories(fresh)
         lists = [items(await shop.recommend(name, Asked())) for name in users]
         moved = await shop.compaction.compact()
         assert moved.rows == len(events)
@@ -131,7 +119,7 @@ def test_what_is_live_is_what_a_ground_of_all_events_says(workspace):
     async def anew(shop):
         fresh = {name: shop.live.events(name) for name in users}
         assert not any(fresh.values())
-        return pasts(shop, fresh), entries(shop.live.ground.histories(fresh)[1])
+        return pasts(shop, fresh), entries(shop.live.ground.histories(fresh))
 
     assert served(workspace, anew) == (past, history)
     assert all(lists)

@@ -24,7 +24,7 @@ REGULAR = 3  # steps of the look-back with an engagement, for a topic to be give
 
 def interests(ground: Ground, user: str, events: Sequence[Event]) -> Interests:
     """A customer's interests: held now, forecast, and how they move."""
-    _, history = ground.histories({user: events})
+    history = ground.histories({user: events})
     forecast = None if ground.model is None else ground.model.predict(history)
     return Interests(
         user=user,

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,7 +51,6 @@ class Ground:
     known: Known
     aliases: Mapping[str, str]  # ids that a customer also goes by
     moves: Mapping[str, Sequence[Mapping[str, Any]]]  # that `penchant migrate` found, by customer
-    laid: datetime
     digest: str  # of all that its lists depend on
 
     @property
@@ -80,17 +78,16 @@ class Ground:
         """Whether a customer has any event."""
         return any(_holds(held.users_U, user) for held in (self.past, self.history.interest))
 
-    def histories(self, fresh: Fresh) -> tuple[Names, History]:
+    def histories(self, fresh: Fresh) -> History:
         """Histories of some customers with their fresh events."""
         users_B, user_N, events = told(fresh)
-        history = self.history.of(users_B)
-        return users_B, fresh_history(history, user_N, events, self.known)
+        return fresh_history(self.history.of(users_B), user_N, events, self.known)
 
     def lists(self, fresh: Fresh, slots: int, rules: Rules) -> Recommendations:
         """Lists of some customers, by all that is known of them now; tens of milliseconds."""
         assert self.recommender is not None
-        users_B, history = self.histories(fresh)
-        _, user_N, events = told(fresh)
+        users_B, user_N, events = told(fresh)
+        history = fresh_history(self.history.of(users_B), user_N, events, self.known)
         past = fresh_past(self.past.of(users_B), user_N, events)
         shown = self.shown
         if shown is not None:
@@ -141,7 +138,6 @@ def lay_ground(workspace: Workspace, loaded: Loaded | None, tell: Tell) -> Groun
         Known.of(history.topics),
         _aliases(store),
         _moves(workspace),
-        datetime.now(UTC),
         _digest(workspace, store, loaded),
     )
 
