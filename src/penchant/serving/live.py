@@ -60,7 +60,7 @@ class Live:
 
     def __init__(self) -> None:
         self.bedrock: Bedrock | None = None
-        self.demand: dict[str, TopicForecast] | None = None  # none: not summed yet
+        self._demand: asyncio.Future[dict[str, TopicForecast]] | None = None  # none: not asked yet
         self.listed_seconds = 0.0  # that the last list made anew took
         self._rows: dict[str, list[bytes]] = {}  # position in the journal, then the row
         self._relisted: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
@@ -93,7 +93,7 @@ class Live:
             kept = [row for row in held if row[:PLACE] > known]
             if kept:
                 rows.setdefault(bedrock.ground.customer(user), []).extend(kept)
-        self.bedrock, self.demand, self._rows = bedrock, None, rows
+        self.bedrock, self._demand, self._rows = bedrock, None, rows
         self._relisted.clear()
 
     def events(self, user: str) -> list[Event]:
@@ -183,13 +183,16 @@ class Live:
 
     async def topic(self, topic: str) -> TopicForecast | None:
         """The forecast of a topic; None without a model or such a topic."""
-        if self.demand is None:
-            ground = self.ground
-            made = await asyncio.get_running_loop().run_in_executor(None, demands, ground)
-            if ground is self.ground:
-                self.demand = made
-            return made.get(topic)
-        return self.demand.get(topic)
+        if self._demand is None:
+            loop = asyncio.get_running_loop()
+            self._demand = loop.run_in_executor(None, demands, self.ground)
+        asked = self._demand
+        try:
+            return (await asyncio.shield(asked)).get(topic)
+        except Exception:
+            if self._demand is asked:
+                self._demand = None  # the next to ask tries again
+            raise
 
     def close(self) -> None:
         """End the thread."""

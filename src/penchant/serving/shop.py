@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
+import numpy as np
 
 from penchant import releases
 from penchant.data.events import PURCHASE
 from penchant.errors import PenchantError, RecipeError, UnknownError, UnreadyError, suggest
-from penchant.interest.fresh import Event
+from penchant.interest.fresh import Event, coded
 from penchant.recommend.rules import Rules
 from penchant.releases import Loaded, Release
 from penchant.serving import messages as m
@@ -212,16 +213,17 @@ class ServedShop:
         recommender = self.live.ground.recommender
         assert recommender is not None
         goods = recommender.goods
+        hidden = [*asked.exclude, *asked.basket]
         lists = {
-            "exclude": ([*asked.exclude, *asked.basket], goods.items_I, "item"),
-            "topics": (asked.topics, goods.topics_T, "topic"),
-            "brands": (asked.brands, goods.brands_R, "brand"),
+            "exclude": (hidden, coded(goods.items_I, np.array(hidden, np.str_)) >= 0, "item"),
+            "topics": (asked.topics, np.isin(asked.topics, goods.topics_T), "topic"),
+            "brands": (asked.brands, np.isin(asked.brands, goods.brands_R), "brand"),
         }
         changes: dict[str, Any] = {}
-        for name, (wanted, names, noun) in lists.items():
-            known = set(names.tolist())
-            notes += [f"There is no {noun} '{one}'." for one in wanted if one not in known]
-            kept = tuple(one for one in wanted if one in known)
+        for name, (wanted, known, noun) in lists.items():
+            told = list(zip(wanted, known.tolist(), strict=True))
+            notes += [f"There is no {noun} '{one}'." for one, there in told if not there]
+            kept = tuple(one for one, there in told if there)
             if kept:
                 changes[name] = (*rules.exclude, *kept) if name == "exclude" else kept
         for name in ("least_price", "most_price", "most_per_topic", "diversity"):
