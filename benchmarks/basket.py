@@ -24,6 +24,7 @@ from bench.basketpeers import GRIDS, Peer, top_UK, tuned
 from bench.machine import ROOT, setting
 from bench.rows import Row, write_rows
 from bench.tables import table
+from bench.telling import tell
 from penchant.data.journey import complete_journey
 from penchant.errors import DataError
 from penchant.evaluation.bootstrap import draw_weights, interval
@@ -222,11 +223,6 @@ def _verdicts(mine: list[Row], value: dict[tuple[str, str], Row]) -> list[str]:
     said = "reached" if spent <= SECONDS else "missed"
     lines.append(f"* {spent:.0f} s to fit and score; at most {SECONDS} s: {said}")
     return lines
-
-
-def tell(what: str) -> None:
-    """Say what is being done."""
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def loaded(early: bool) -> tuple[Interactions, Topics]:

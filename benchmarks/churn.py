@@ -21,6 +21,7 @@ from bench.lifetime import summary
 from bench.machine import ROOT, setting
 from bench.rows import Row, write_rows
 from bench.tables import table
+from bench.telling import tell
 from penchant.churning import better, log_loss
 from penchant.decisions.churn import PRIOR_STEPS
 from penchant.decisions.whole import whole
@@ -180,11 +181,6 @@ def page(about: Sequence[str], rows: Sequence[Row]) -> str:
                 )
             )
     return "\n\n".join(parts) + "\n"
-
-
-def tell(what: str) -> None:
-    """Say what is being done."""
-    print(what, file=sys.stderr, flush=True)
 
 
 def main() -> int:

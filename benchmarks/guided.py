@@ -25,6 +25,7 @@ from bench.machine import ROOT, setting
 from bench.rows import Row, write_rows
 from bench.shops import JOURNEY, complete_journey
 from bench.tables import table
+from bench.telling import tell
 from penchant.data.public import PUBLIC
 from penchant.evaluation.bootstrap import draw_weights, interval
 from penchant.evaluation.ledger import ALL
@@ -78,11 +79,6 @@ class Trial:
 
     found: dict[int, Found]  # by slots
     seconds: float
-
-
-def tell(what: str) -> None:
-    """Say what is being done."""
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def case_at(every: Interactions, history: History, cutoff: int) -> Case:

@@ -37,6 +37,7 @@ from bench.rows import (
     write_rows,
 )
 from bench.shops import JOURNEY, SHOPS, Shop, known_task
+from bench.telling import tell
 from penchant.errors import DataError, PenchantError
 from penchant.evaluation.backtest import backtest
 from penchant.evaluation.bootstrap import DRAWS
@@ -149,11 +150,6 @@ class Watch:
         for name, value in {"users": users, "topics": topics, "events": events}.items():
             row = Row(self.dataset, trial.cutoff, ALL, "history", name, float(value))
             self.facts[trial.cutoff, name] = row
-
-
-def tell(what: str) -> None:
-    """Say what is being done."""
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -27,6 +27,7 @@ from bench.migrationpage import judged, page
 from bench.planted import planted_rows
 from bench.rows import Row, Rows, write_rows
 from bench.shops import complete_journey
+from bench.telling import tell
 from penchant.errors import PenchantError
 from penchant.evaluation.bootstrap import DRAWS
 from penchant.interest.task import Task
@@ -43,11 +44,6 @@ RECIPES = {
 }
 QUICK_CUTOFF, QUICK_USERS, QUICK_ROUNDS = 28, 80, 4
 RESULTS = ROOT / "benchmarks" / "results"
-
-
-def tell(what: str) -> None:
-    """Say what is being done."""
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def journey_part(cutoffs: Sequence[int], draws: int, quick: bool) -> list[Row]:

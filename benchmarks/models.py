@@ -36,6 +36,7 @@ from bench.machine import ROOT, setting
 from bench.race import LIMIT, Clock, Race, sources
 from bench.rows import Row, Rows, read_rows, score_rows, write_rows
 from bench.shops import JOURNEY, Shop
+from bench.telling import tell
 from penchant import columns as c
 from penchant.errors import DataError
 from penchant.evaluation.bootstrap import DRAWS
@@ -74,11 +75,6 @@ class Plan:
     def entrants(self, shop: Shop) -> list[str]:
         """Who takes part there."""
         return [name for name in self.names if name in RECIPES or name in shop.peers]
-
-
-def tell(what: str) -> None:
-    """Say what is being done."""
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def ready(shop: Shop, users: int | None, root: Path) -> bool:

@@ -41,6 +41,7 @@ from bench.nextitempage import (
 from bench.nextitempeers import Ease, FirstSasrec, Mixture, Neighbours, Popular, Scorer
 from bench.nextitemscore import Ranked, rank_all, rank_next
 from bench.rows import Row, Rows, write_rows
+from bench.telling import tell
 from penchant.errors import PenchantError
 from penchant.evaluation.ledger import ALL
 from penchant.interest.interactions import Interactions
@@ -86,11 +87,6 @@ class Plan:
     most: int | None = None  # users; none: all
     passes: int | None = None  # of every network; none: its own number
     test: bool = True  # whether to look at what is looked at once
-
-
-def tell(what: str) -> None:
-    """Say what is being done."""
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def contestants(plan: Plan) -> dict[str, Contestant]:

@@ -21,6 +21,7 @@ from bench.machine import ROOT, setting
 from bench.openbandit import CAMPAIGNS, LOGS, Log, item_chances, read_log
 from bench.rows import MEAN, Row, write_rows
 from bench.tables import table
+from bench.telling import tell
 from bench.trial import trial
 from penchant.decisions.offpolicy import ESTIMATORS, Feedback, Precision, evaluate
 from penchant.decisions.reward import Expected, action_features
@@ -207,11 +208,6 @@ def interval(row: Row | None) -> str:
     if row is None:
         return "–"
     return f"{row.value:.2f} [{row.low:.2f}, {row.high:.2f}]"
-
-
-def tell(what: str) -> None:
-    """Say what is being done."""
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def main() -> int:

@@ -29,6 +29,7 @@ from bench.machine import ROOT, setting
 from bench.rows import MEAN, Row, write_rows
 from bench.servedshop import DAYS, FIRST, made_shop
 from bench.tables import table
+from bench.telling import tell
 from penchant.evaluation.ledger import ALL
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -64,11 +65,6 @@ class Scale:
 
 
 QUICK = Scale(users=600, reads=2_000, batches=20, follows=20, million=20_000, kills=3)
-
-
-def tell(what: str) -> None:
-    """Say what is being done."""
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ from bench.curve import drawn
 from bench.machine import ROOT, setting
 from bench.rows import Row, Rows, difference_rows, joined, write_rows
 from bench.shops import INSTACART, JOURNEY, SHOPS
+from bench.telling import tell
 from bench.transferpage import (
     AMOUNTS,
     COMPARED,
@@ -69,11 +70,6 @@ class Plan:
     amounts: Sequence[str]
     draws: int
     few: bool  # customers of both shops, briefly learned from
-
-
-def tell(what: str) -> None:
-    """Say what is being done."""
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def load(name: str, users: int) -> History:

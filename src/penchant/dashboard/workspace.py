@@ -20,6 +20,8 @@ from penchant.workspace import Workspace
 NEXT_STEPS = (
     NextStep("See one customer's likeliest topics", "penchant forecast --customer ID"),
     NextStep("See what a customer left and took up, and when", "penchant migrate --customer ID"),
+    NextStep("See what to show each customer, and why", "penchant recommend --customer ID"),
+    NextStep("See who may not come back, and what to do", "penchant churn"),
     NextStep("Try another model on the same past", "penchant backtest gamma_poisson boosted"),
     NextStep("Bring new events; fit again each month", "penchant ingest new.csv && penchant fit"),
 )

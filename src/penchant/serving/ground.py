@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -33,9 +33,12 @@ from penchant.releases import Loaded
 from penchant.serving.lists import Lists, write_lists
 from penchant.workspace import Workspace
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Tell = Callable[[str], None]
 Fresh = Mapping[str, Sequence[Event]]  # by customer
-Kept = TypeVar("Kept")
+Kept = TypeVar("Kept", bound="DataclassInstance")
 BLOCK = 500  # users listed at a time
 
 
@@ -159,14 +162,14 @@ def mapped(value: Kept, folder: Path) -> Kept:
     """The same, with its arrays written to a folder and mapped from there."""
     folder.mkdir(parents=True, exist_ok=True)
     found = {}
-    for field in fields(value):  # type: ignore[arg-type]  # a dataclass, which no bound can say
+    for field in fields(value):
         part = getattr(value, field.name)
         if isinstance(part, np.ndarray):
             path, partial = folder / f"{field.name}.npy", folder / f"{field.name}.partial.npy"
             np.save(partial, part, allow_pickle=False)
             partial.replace(path)  # a ground that is in use keeps the old file
             found[field.name] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return replace(value, **found)  # type: ignore[type-var]  # a dataclass, which no bound can say
+    return replace(value, **found)
 
 
 def _interactions(store: Store, kinds: Sequence[str], loaded: Loaded | None) -> Interactions:
