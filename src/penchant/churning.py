@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.parquet as pq
 
-from penchant.decisions.churn import ChurnWarning, churn
+from penchant.decisions.churn import ChurnWarning, Survival, churn
 from penchant.decisions.lifetime import Lifetime
 from penchant.decisions.whole import whole
 from penchant.errors import HistoryError
@@ -44,10 +44,13 @@ def warn(history: History, task: Task) -> ChurnWarning:
     """Warn of every customer of a history, for the one window of the task."""
     activity, steps = whole(history), history.interest.step.per_year
     year = replace(task, windows=(Window(0, steps),))
-    lifetimes = Lifetime().fit(activity, year)
-    soon = better(activity, task).fit(activity, task).predict(activity)
-    ahead, alive = lifetimes.predict(activity), lifetimes.alive_UJ(activity, steps)
-    return churn(history, soon, ahead, alive, task)
+    recipe = better(activity, task)
+    soon = recipe.fit(activity, task).predict(activity)
+    if not isinstance(recipe, Lifetime):  # only lifetimes know of leaving, and trees know better
+        return churn(history, soon, None, task)
+    lifetimes = recipe.fit(activity, year)
+    survival = Survival(lifetimes.predict(activity), lifetimes.alive_UJ(activity, steps))
+    return churn(history, soon, survival, task)
 
 
 def better(activity: History, task: Task) -> Recipe:

@@ -8,16 +8,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from penchant import churning
 from penchant import columns as c
 from penchant.churning import warn
 from penchant.data.events import EVENT_SCHEMA
-from penchant.decisions.churn import CHURN_SCHEMA, NO_ACTION, churn
+from penchant.decisions.churn import CHURN_SCHEMA, NO_ACTION, Survival, churn
 from penchant.decisions.lifetime import Lifetime
 from penchant.decisions.whole import whole
 from penchant.errors import HistoryError
 from penchant.interest.history import build_history
+from penchant.interest.model import make_forecast
 from penchant.interest.task import Task, Window
 from penchant.interest.topics import choose_topics
+from penchant.models.gamma_poisson import GammaPoisson
 
 START = datetime(2023, 1, 2)
 USERS, KNOWN, AHEAD = 3000, 40, 20
@@ -164,11 +167,11 @@ def test_a_regular_topic_that_is_due_is_the_action_of_who_may_be_gone():
         for week in np.flatnonzero(random.random(60) < 0.1)
     ]
     rows += [("due", "jam", week) for week in range(0, 60, 19)] + [("u00", "tea", 59)]
-    history = history_of(rows)
-    found = warn(history, replace(TASK, windows=(Window(0, 20),)))
+    history, task = history_of(rows), replace(TASK, windows=(Window(0, 20),))
+    half = np.full((len(history.interest.users_U), 1, 1), 0.5)
+    found = churn(history, make_forecast(whole(history), task, half, 2 * half), None, task)
     actions = dict(zip(found.users_U.tolist(), found.action_U, strict=True))
-    if found.gone_U[found.users_U.tolist().index("due")] >= 0.3:
-        assert actions["due"] == "reminder: jam"
+    assert actions["due"] == "reminder: jam"
 
 
 def test_forecasts_of_other_users_are_refused(planted):
@@ -177,4 +180,15 @@ def test_forecasts_of_other_users_are_refused(planted):
     fitted = Lifetime().fit(whole(past), year)
     made, alive_UJ = fitted.predict(whole(past)), fitted.alive_UJ(whole(past), 52)
     with pytest.raises(HistoryError, match="in their order"):
-        churn(past.only(np.arange(3)), made, made, alive_UJ, TASK)
+        churn(past.only(np.arange(3)), made, Survival(made, alive_UJ), TASK)
+
+
+def test_what_would_contradict_the_chances_is_not_told(planted, monkeypatch):
+    monkeypatch.setattr(churning, "better", lambda *_: GammaPoisson())
+    found = warn(planted[0], TASK)
+    assert np.isfinite(found.gone_U).all()
+    assert np.isnan(found.alive_U).all()
+    assert np.isnan(found.worth_U).all()
+    assert "survival and the year's spend are left out" in found.notes[0]
+    row = found.to_table().to_pylist()[0]
+    assert (row["alive"], row["year_spend"]) == (None, None)

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -115,12 +115,7 @@ class Kept(RuleBasedStateMachine):
 
 
 TestKept = Kept.TestCase
-TestKept.settings = settings(
-    max_examples=40,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],  # what is slow is the machine, when it is busy
-)
+TestKept.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 
 
 @pytest.fixture
@@ -174,6 +169,15 @@ def test_a_missing_segment_is_told(tmp_path):
     (tmp_path / "00000000000000000002.log").unlink()
     with pytest.raises(DataError, match="is damaged at offset"):
         Journal(tmp_path)
+
+
+def test_closed_twice_it_closes_nobody_elses_file(tmp_path):
+    journal = Journal(tmp_path / "journal")
+    journal.close()
+    with (tmp_path / "other").open("w") as one, (tmp_path / "more").open("w") as two:
+        journal.close()
+        one.write("still open")
+        two.write("still open")
 
 
 def test_many_appends_share_a_sync(journal, monkeypatch):

@@ -13,7 +13,7 @@ import pytest
 from penchant.data.store import Store
 from serving.taker import batch
 
-KILLS = 12 * int(os.environ.get("PENCHANT_PROOF", "1"))
+KILLS = 24 * int(os.environ.get("PENCHANT_PROOF", "1"))
 BATCHES = 10 * KILLS
 NEXT = 40  # batches sent before the next kill
 

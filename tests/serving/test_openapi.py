@@ -70,7 +70,7 @@ def test_schemathesis_finds_nothing(tmp_path):
             time.sleep(0.01)
         command = [sys.executable, "-m", "schemathesis.cli", "run"]
         command += [f"http://127.0.0.1:{port}/openapi.json", "--checks", "all", "--no-color"]
-        command += ["--header", f"Authorization: Bearer {token}", "--max-examples", "15"]
+        command += ["--header", f"Authorization: Bearer {token}", "--max-examples", "25"]
         command += ["--generation-deterministic"]
         try:
             found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -61,8 +61,8 @@ def _print(shown: list[dict[str, Any]], step: "Step", ahead: int) -> None:
             f"{row[c.GONE]:.0%}",
             "–" if row[c.HALVED] is None else f"{row[c.HALVED]:.0%}",
             *("–" if row[name] is None else f"{row[name]:,.2f}" for name in money),
-            f"{row[c.ALIVE]:.0f}",
-            "; ".join(row[c.REASONS]) or "–",
+            "–" if row[c.ALIVE] is None else f"{row[c.ALIVE]:.0f}",
+            next(iter(row[c.REASONS]), "–"),
             row[c.ADVICE],
         ]
         for row in shown

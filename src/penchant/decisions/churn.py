@@ -32,7 +32,7 @@ CHURN_SCHEMA = pa.schema(
         pa.field(c.HALVED, pa.float32()),
         pa.field(c.SPEND, pa.float32()),
         pa.field(c.AT_RISK, pa.float32()),
-        pa.field(c.ALIVE, pa.float32(), nullable=False),
+        pa.field(c.ALIVE, pa.float32()),
         pa.field(c.WORTH, pa.float32()),
         pa.field(c.REASONS, pa.list_(pa.string()), nullable=False),
         pa.field(c.ADVICE, pa.string(), nullable=False),
@@ -58,8 +58,16 @@ class Spend:
 
 
 @dataclass(frozen=True)
+class Survival:
+    """The coming year: a forecast of one topic, and who is still a customer after each step."""
+
+    year: Forecast
+    alive_UJ: Floats  # chance
+
+
+@dataclass(frozen=True)
 class ChurnWarning:
-    """A churn warning of every user; what money would tell is NaN where nothing is known of it."""
+    """A churn warning of every user; what can't be told is NaN, and the notes say why."""
 
     users_U: Names
     gone_U: Floats  # chance of no purchase
@@ -79,50 +87,51 @@ class ChurnWarning:
 
     def to_table(self) -> pa.Table:
         """A row of `CHURN_SCHEMA` for every user, in `order_U`."""
-        money = {
+        told = {
             c.HALVED: self.halved_U,
             c.SPEND: self.spend_U,
             c.AT_RISK: self.risk_U,
+            c.ALIVE: self.alive_U,
             c.WORTH: self.worth_U,
         }
         table = pa.table(
             {
                 c.USER: pa.array(self.users_U.tolist()),
                 c.GONE: self.gone_U,
-                c.ALIVE: self.alive_U,
                 c.REASONS: pa.array(list(map(list, self.reasons_U)), pa.list_(pa.string())),
                 c.ADVICE: pa.array(list(self.action_U), pa.string()),
-                **{name: pa.array(part, from_pandas=True) for name, part in money.items()},
+                **{name: pa.array(part, from_pandas=True) for name, part in told.items()},
             }
         )
         return table.select(CHURN_SCHEMA.names).cast(CHURN_SCHEMA).take(self.order_U())
 
 
-def churn(
-    history: History, soon: Forecast, year: Forecast, alive_UJ: Floats, task: Task
-) -> ChurnWarning:
-    """Warn of every user of a history by forecasts of one topic, for the window 1-h and a year.
+def churn(history: History, soon: Forecast, survival: Survival | None, task: Task) -> ChurnWarning:
+    """Warn of every user of a history by a forecast of one topic, for the window 1-h.
 
-    `alive_UJ` holds the chance of still being a customer after each step of the year. Raises
-    HistoryError for forecasts of other users, several topics or a later window.
+    Without a survival neither it nor the year's spend is told. Raises HistoryError for forecasts of
+    other users, several topics or a later window.
     """
-    for made in (soon, year):
-        if len(made.topics_T) != 1 or len(made.windows_W) != 1 or made.windows_W[0].start:
-            raise HistoryError(
-                "Churn reads forecasts of one topic and one window from the cutoff on; found "
-                f"{len(made.topics_T)} topics and {len(made.windows_W)} windows."
-            )
-        if not np.array_equal(made.users_U, history.interest.users_U):
-            raise HistoryError("Churn needs forecasts of the history's users, in their order.")
+    for made in (soon,) if survival is None else (soon, survival.year):
+        _check(made, history)
     horizon, gone_U = soon.windows_W[0].end, 1 - soon.chance_UTW[:, 0, 0]
     spend = spend_of(history, task, horizon)
     notes, unknown_U = [], np.full(len(gone_U), np.nan, dtype=np.float32)
-    halved_U = spend_U = risk_U = worth_U = unknown_U
+    halved_U = spend_U = risk_U = worth_U = alive_U = unknown_U
+    if survival is None:
+        notes.append(
+            "Trees told purchases better than lifetimes do here. Only lifetimes tell how long "
+            "customers stay, so survival and the year's spend are left out."
+        )
+    else:
+        alive_U = survival.alive_UJ.sum(axis=1)
     if spend is None:
         notes.append("No purchase has a value, so neither spend nor value at risk can be told.")
     else:
         spend_U = (soon.volume_UTW[:, 0, 0] * spend.mean_U).astype(np.float32)
-        worth_U = (year.volume_UTW[:, 0, 0] * spend.mean_U).astype(np.float32)
+        if survival is not None:
+            year_U = survival.year.volume_UTW[:, 0, 0]
+            worth_U = (year_U * spend.mean_U).astype(np.float32)
         risk_U = (gone_U * spend.usual_U).astype(np.float32)
         halved_U = halving_U(soon, spend).astype(np.float32)
         if np.isnan(spend.lately_U).all():
@@ -138,12 +147,22 @@ def churn(
         halved_U=halved_U,
         spend_U=spend_U,
         risk_U=risk_U,
-        alive_U=alive_UJ.sum(axis=1),
+        alive_U=alive_U,
         worth_U=worth_U,
         reasons_U=reasons_U,
         action_U=_actions(gone_U, risk_U, due_U),
         notes=tuple(notes),
     )
+
+
+def _check(made: Forecast, history: History) -> None:
+    if len(made.topics_T) != 1 or len(made.windows_W) != 1 or made.windows_W[0].start:
+        raise HistoryError(
+            "Churn reads forecasts of one topic and one window from the cutoff on; found "
+            f"{len(made.topics_T)} topics and {len(made.windows_W)} windows."
+        )
+    if not np.array_equal(made.users_U, history.interest.users_U):
+        raise HistoryError("Churn needs forecasts of the history's users, in their order.")
 
 
 def spend_of(history: History, task: Task, horizon: int) -> Spend | None:

@@ -68,6 +68,7 @@ class Journal:
         self._segment_bytes, self._most_waiting = segment_bytes, most_waiting
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._broken: str | None = None
+        self._closed = False
         self._waiting_bytes = 0
         self._rate = float(LEAST_RATE)
         self._last: asyncio.Future[int] | None = None
@@ -167,7 +168,10 @@ class Journal:
         sync(self.folder)
 
     def close(self) -> None:
-        """Write what waits and let the journal go."""
+        """Write what waits and let the journal go; a second time does nothing."""
+        if self._closed:  # its handles may be another file's by now
+            return
+        self._closed = True
         self._queue.put(None)
         self._thread.join()
         os.close(self._file)
