@@ -6,7 +6,6 @@ Shapes: U users, W windows.
 from dataclasses import replace
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from penchant.decisions.churn import ChurnWarning, Survival, churn
 from penchant.decisions.lifetime import Lifetime
@@ -20,8 +19,10 @@ from penchant.interest.outcome import outcome
 from penchant.interest.task import Task, Window
 from penchant.models.boosted import Boosted
 from penchant.pipeline import workspace_history
+from penchant.sheets import days_ahead, sheet_named, write_sheet
 from penchant.workspace import Workspace
 
+CHURN = sheet_named("churn")
 LEAST_CHANCE = 1e-6
 LEAST_PASTS = 3  # horizons known, for trees to be tried
 
@@ -29,14 +30,13 @@ LEAST_PASTS = 3  # horizons known, for trees to be tried
 def churn_warning(workspace: Workspace, horizon: int | None = None) -> ChurnWarning:
     """Warn of every customer for the next steps, as many as the settings' windows reach.
 
-    Writes the workspace's Parquet file. Raises HistoryError where too few came back to learn from.
+    Writes the sheet. Raises HistoryError where too few came back to learn from.
     """
     task = workspace.task
     asked = replace(task, windows=(Window(0, horizon or task.horizon),))
-    found = warn(workspace_history(workspace), asked)
-    partial = workspace.churn_path.with_suffix(".partial")
-    pq.write_table(found.to_table(), partial, compression="zstd")
-    partial.replace(workspace.churn_path)
+    history = workspace_history(workspace)
+    found = warn(history, asked)
+    write_sheet(workspace, CHURN, found.to_table(), days_ahead(history, asked.horizon), found.notes)
     return found
 
 

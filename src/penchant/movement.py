@@ -26,7 +26,7 @@ from penchant.interest.stationary import lookback
 from penchant.interest.succession import Succession, learn_bond, succession
 from penchant.interest.task import Task
 from penchant.models.gamma_poisson import GammaPoisson
-from penchant.pipeline import check_asked, customers_rows, saved_model, workspace_history
+from penchant.pipeline import customers_rows, standing_forecast, workspace_history
 from penchant.workspace import Workspace
 
 MOST_EVENTS = 40  # shown of those behind one change
@@ -94,9 +94,8 @@ def _history_and_forecast(workspace: Workspace) -> tuple[History, Forecast | Non
     """The history, and the forecast of the saved model if one was fitted."""
     if not workspace.model_folder.exists():
         return workspace_history(workspace), None
-    model, topics = saved_model(workspace)
-    history = workspace_history(workspace, topics)
-    return history, check_asked(workspace, model.predict(history))
+    history, made, _ = standing_forecast(workspace)
+    return history, made
 
 
 def write_movement(workspace: Workspace, history: History, found: Migrations) -> dict[str, Any]:

@@ -52,11 +52,6 @@ class Workspace:
         return self.folder / "recommendations.parquet"
 
     @property
-    def churn_path(self) -> Path:
-        """The last churn warning."""
-        return self.folder / "churn.parquet"
-
-    @property
     def release_folder(self) -> Path:
         """Releases, and which of them is promoted."""
         return self.folder / "releases"

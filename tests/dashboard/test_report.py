@@ -2,16 +2,21 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from penchant import columns as c
 from penchant.dashboard.block import NextStep
 from penchant.dashboard.report import Report, build_report, write_report
 from penchant.errors import HistoryError
+from penchant.sheets import Filled, sheet_named
 
+CHURN = sheet_named("churn")
 SECTIONS = (
     "headline",
     "timeline",
@@ -180,3 +185,22 @@ def test_only_rows_up_to_the_limit_are_written_and_it_says_so(make_report: Calla
     table = re.search(r'<details id="scatter-0-table">.*?</details>', html, re.DOTALL)
     assert table is not None
     assert table[0].count("<tr>") == 201
+
+
+def test_what_was_decided_has_a_section_and_says_when_it_is_old(small: Report):
+    first, cutoff = small.history.interest.users_U, small.history.cutoff_date
+    rows = [
+        dict(CHURN.example) | {c.USER: str(user), c.GONE: 0.04 * k, c.AT_RISK: 10.0 * k}
+        for k, user in enumerate(first)
+    ]
+    table = pa.Table.from_pylist(rows, schema=CHURN.schema)
+    days = cutoff + timedelta(days=84), datetime(2026, 3, 2, tzinfo=UTC)
+    filled = Filled(CHURN, table, cutoff, *days, ("Nothing is known of prices.",))
+    page = Page(build_report(replace(small, sheets={"churn": filled})))
+    assert "section" in {tag for tag, attrs in page.elements if attrs.get("id") == "churn"}
+    assert "Nothing is known of prices." in page.text
+    assert "of 12 customers" in page.text
+    assert "Run penchant churn again" not in page.text
+    old = replace(filled, start=cutoff - timedelta(days=7))
+    page = Page(build_report(replace(small, sheets={"churn": old})))
+    assert "Run penchant churn again" in page.text

@@ -5,7 +5,10 @@ import atexit
 import hashlib
 import io
 import json
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
 
 from penchant.errors import ConflictError, UnknownError
 from penchant.serving.app import App
@@ -27,6 +30,7 @@ from penchant.serving.messages import (
     TopicForecast,
 )
 from penchant.serving.protocol import Standing
+from penchant.sheets import Filled
 
 CATALOG = {
     "i01": "Tea > Green tea",
@@ -34,6 +38,7 @@ CATALOG = {
     "i55": "Coffee > Espresso",
     "i77": "Bread/Rolls",
 }
+NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 LOOP = asyncio.new_event_loop()
 atexit.register(LOOP.close)
 RELEASES = ("r0001", "r0002")
@@ -148,6 +153,19 @@ class CornerShop:
         return RelatedItems(
             item=item, degraded=False, release=self.promoted[-1], items=others[:slots]
         )
+
+    async def sheet_page(self, sheet, start, limit):
+        filled = self.filled(sheet)
+        return replace(filled, table=filled.table.slice(start, limit)), len(filled.table)
+
+    async def sheet_rows(self, sheet, value):
+        if value != sheet.example[sheet.key]:
+            raise UnknownError(f"Nothing was said of '{value}'.")
+        return self.filled(sheet)
+
+    def filled(self, sheet):
+        table = pa.Table.from_pylist([dict(sheet.example)], schema=sheet.schema)
+        return Filled(sheet, table, date(2026, 3, 2), date(2026, 4, 27), NOW, ("no values",))
 
     def topics(self):
         return set(CATALOG.values())

@@ -1,6 +1,7 @@
 """What a client meets: answers, problems, limits, pages."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 from cornershop import RELEASES, Client, serving
@@ -9,6 +10,8 @@ from penchant.errors import ArtefactError, BusyError, PenchantError, UnreadyErro
 from penchant.serving import app, body
 from penchant.serving.messages import Health
 from penchant.serving.problems import TITLES
+from penchant.serving.sheets import one_path
+from penchant.sheets import SHEETS
 
 EVENT = {"user": "Ü/1", "item": "i55", "time": "2026-03-02T10:00:00", "event": "e1"}
 
@@ -284,3 +287,18 @@ class TestLog:
         Client(app, token).ask("GET", "/v1/topics")
         app._log.flush()
         assert log.getvalue() == b""
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda sheet: sheet.name)
+def test_what_was_decided_is_told_whole_and_of_one(served, sheet):
+    key = str(sheet.example[sheet.key])
+    whole = served.ask("GET", f"/v1/{sheet.name}?limit=1")
+    path = one_path(sheet).replace("{" + sheet.key + "}", quote(key, safe=""))
+    part = served.ask("GET", path)
+    for reply in (whole, part):
+        assert reply.status == 200
+        assert reply.json["rows"][0][sheet.key] == key
+        assert reply.json["notes"] == ["no values"]
+        assert reply.json["next"] is None
+    strange = served.ask("GET", path.replace(quote(key, safe=""), "nobody"))
+    assert strange.status == 404

@@ -27,7 +27,7 @@ def churn(
     Everyone's row goes to churn.parquet, the most at risk are shown. What can't be told, for want
     of values or of a past, is said.
     """
-    from penchant.churning import churn_warning
+    from penchant.churning import CHURN, churn_warning
     from penchant.pipeline import known_rows
     from penchant.workspace import Workspace
 
@@ -41,7 +41,7 @@ def churn(
             shown = [row for row in table.to_pylist() if row[c.USER] in named]
         else:
             shown = table.slice(0, top).to_pylist()
-        ahead, path = steps or workspace.task.horizon, workspace.churn_path
+        ahead, path = steps or workspace.task.horizon, CHURN.path(workspace)
         if json:
             facts = {"steps": ahead, "rows": len(table), "path": path}
             say_json({**facts, "notes": found.notes, "customers": shown})

@@ -4,7 +4,8 @@ It reads a history, the forecast from its end, and, where there is one, a backte
 knows neither which model made the forecast nor how the backtest was run.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from penchant.checkup import Checkup
 from penchant.dashboard.block import NextStep, Section
 from penchant.dashboard.calibration import calibration
 from penchant.dashboard.customers import customers
+from penchant.dashboard.decided import decided
 from penchant.dashboard.headline import headline
 from penchant.dashboard.hindsight import hindsight
 from penchant.dashboard.leaderboard import leaderboard
@@ -27,6 +29,7 @@ from penchant.errors import HistoryError
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.task import Task
+from penchant.sheets import Filled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,7 @@ class Report:
     next_steps: tuple[NextStep, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()  # names and values, shown as they are
     checkup: Checkup | None = None  # what is wrong with the data
+    sheets: Mapping[str, Filled] = field(default_factory=dict)  # of decisions, by name
 
     def __post_init__(self) -> None:
         interest = self.history.interest
@@ -68,7 +72,7 @@ class Report:
 
 
 def sections(report: Report) -> tuple[Section, ...]:
-    """The report's parts, in order: nine, and one on the data where they were looked over."""
+    """The report's parts in order: nine, one of each decision made, one on data looked over."""
     history, forecast, task = report.history, report.forecast, report.task
     past = Past.of(history, report.table, report.reliability, report.demand)
     return (
@@ -80,6 +84,7 @@ def sections(report: Report) -> tuple[Section, ...]:
         calibration(past),
         leaderboard(past),
         customers(history, forecast, task),
+        *decided(report.sheets, history.cutoff_date),
         *(() if report.checkup is None else (quality(report.checkup),)),
         method(history, task, report.model, past, report.settings),
     )

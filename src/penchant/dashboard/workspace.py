@@ -14,7 +14,8 @@ from penchant.dashboard.scores import Past
 from penchant.evaluation.result import Backtest
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
-from penchant.pipeline import check_asked, last_backtest, saved_model, workspace_history
+from penchant.pipeline import last_backtest, standing_forecast
+from penchant.sheets import read_sheets
 from penchant.workspace import Workspace
 
 NEXT_STEPS = (
@@ -29,10 +30,7 @@ NEXT_STEPS = (
 
 def workspace_report(workspace: Workspace) -> Path:
     """Forecast with the saved model and write the report."""
-    model, topics = saved_model(workspace)
-    history = workspace_history(workspace, topics)
-    made = check_asked(workspace, model.predict(history))
-    return report_of(workspace, history, made, model.name)
+    return report_of(workspace, *standing_forecast(workspace))
 
 
 def report_of(workspace: Workspace, history: History, made: Forecast, model: str) -> Path:
@@ -56,6 +54,7 @@ def report_of(workspace: Workspace, history: History, made: Forecast, model: str
             ("level of topics", str(history.topics.level)),
         ),
         checkup=last_check(workspace, history),
+        sheets=read_sheets(workspace),
     )
     write_report(report, workspace.report_path)
     return workspace.report_path

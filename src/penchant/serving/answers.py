@@ -6,7 +6,6 @@ import msgspec
 
 from penchant.errors import UnreadyError
 from penchant.serving.body import decode
-from penchant.serving.gate import Tenant
 from penchant.serving.messages import (
     Asked,
     Batch,
@@ -23,7 +22,6 @@ from penchant.serving.messages import (
     TopicPage,
 )
 from penchant.serving.problems import ProblemError
-from penchant.serving.protocol import Shop
 from penchant.serving.query import page
 from penchant.serving.route import Call, Text
 
@@ -46,69 +44,69 @@ async def take_events(call: Call) -> Taken:
         if "events" in one:
             raise
         events = [one]
-    taken = await _shop(call).take(events, call.key)
-    _tenant(call).metrics.took(taken)
+    taken = await call.shop.take(events, call.key)
+    call.by.metrics.took(taken)
     return taken
 
 
 async def recommend(call: Call) -> Recommended | Listed:
     """List items by the settings' rules."""
-    return await _shop(call).recommend(call.value, Asked(slots=call.values[0]))
+    return await call.shop.recommend(call.value, Asked(slots=call.values[0]))
 
 
 async def recommend_by(call: Call) -> Recommended | Listed:
     """List items by rules that come along."""
-    return await _shop(call).recommend(call.value, _decode_asked(_asked, call))
+    return await call.shop.recommend(call.value, _decode_asked(_asked, call))
 
 
 async def recommend_raw(call: Call) -> Recommended | Listed:
     """List items for a history that comes along."""
     asked = _decode_asked(_raw, call)
-    return await _shop(call).recommend_raw(asked.events, asked)
+    return await call.shop.recommend_raw(asked.events, asked)
 
 
 async def interests(call: Call) -> Interests:
     """Tell a customer's interests."""
-    return await _shop(call).interests(call.value)
+    return await call.shop.interests(call.value)
 
 
 async def related(call: Call) -> RelatedItems:
     """List what goes with an item."""
-    return await _shop(call).related(call.value, call.values[0])
+    return await call.shop.related(call.value, call.values[0])
 
 
 async def topics(call: Call) -> TopicPage:
     """List topics, a page at a time."""
-    names = sorted(_shop(call).topics())
+    names = sorted(call.shop.topics())
     start, end, following = page(names, *call.values)
     return TopicPage(topics=names[start:end], next=following)
 
 
 async def topic_forecast(call: Call) -> TopicForecast:
     """Forecast a topic."""
-    return await _shop(call).topic_forecast(call.value)
+    return await call.shop.topic_forecast(call.value)
 
 
 async def releases(call: Call) -> ReleasePage:
     """List releases, a page at a time."""
-    found = sorted(await _shop(call).releases(), key=lambda release: release.name)
+    found = sorted(await call.shop.releases(), key=lambda release: release.name)
     start, end, following = page([release.name for release in found], *call.values)
     return ReleasePage(releases=found[start:end], next=following)
 
 
 async def promote(call: Call) -> Release:
     """Promote a release."""
-    return await _shop(call).promote(call.value)
+    return await call.shop.promote(call.value)
 
 
 async def rollback(call: Call) -> Release:
     """Go back to the release before."""
-    return await _shop(call).rollback()
+    return await call.shop.rollback()
 
 
 async def metrics(call: Call) -> Text:
     """Tell the shop's numbers."""
-    return Text(_tenant(call).metrics.text())
+    return Text(call.by.metrics.text())
 
 
 async def alive(call: Call) -> Health:
@@ -147,12 +145,3 @@ def _decode_asked(decoder: "msgspec.json.Decoder[Question]", call: Call) -> Ques
             return msgspec.convert(whole, decoder.type)
         except msgspec.ValidationError:
             raise error from None
-
-
-def _tenant(call: Call) -> Tenant:
-    assert call.tenant is not None, "a route with a scope has a tenant"
-    return call.tenant
-
-
-def _shop(call: Call) -> Shop:
-    return _tenant(call).opened()

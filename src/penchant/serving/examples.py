@@ -27,6 +27,8 @@ from penchant.serving.messages import (
     TopicPage,
     Turn,
 )
+from penchant.serving.sheets import SHEET_ROUTES, example
+from penchant.sheets import SHEETS
 
 USER, ITEM, TOPIC = "C011", "i68", "Tea > Green tea"
 RELEASE = "r0003"
@@ -148,5 +150,12 @@ REPLIES: dict[str, msgspec.Struct] = {
     "rollback": PROMOTED,
     "alive": Health(status="ok"),
     "ready": Health(status="ok"),
+    **{route.name: example(sheet) for sheet in SHEETS for route in SHEET_ROUTES[sheet.name]},
 }
-VALUES = {"user": USER, "item": ITEM, "topic": TOPIC, "release": RELEASE}  # in paths
+VALUES = {  # in paths
+    **{sheet.key: sheet.example[sheet.key] for sheet in SHEETS},
+    "user": USER,
+    "item": ITEM,
+    "topic": TOPIC,
+    "release": RELEASE,
+}

@@ -15,6 +15,7 @@ from penchant.serving.messages import (
     Taken,
     TopicForecast,
 )
+from penchant.sheets import Filled, Sheet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,14 @@ class Shop(Protocol):
 
     async def topic_forecast(self, topic: str) -> TopicForecast:
         """Forecast what all customers together do in a topic."""
+        ...
+
+    async def sheet_page(self, sheet: Sheet, start: int, limit: int) -> tuple[Filled, int]:
+        """Rows of what a verb last wrote, and how many there are in all."""
+        ...
+
+    async def sheet_rows(self, sheet: Sheet, value: str) -> Filled:
+        """The rows of one key; UnknownError where there are none."""
         ...
 
     def topics(self) -> Sequence[str]:

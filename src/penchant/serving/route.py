@@ -12,6 +12,7 @@ from penchant.serving.gate import Gate, Tenant
 from penchant.serving.keys import Scope
 from penchant.serving.messages import LONGEST_ID
 from penchant.serving.problems import ProblemError
+from penchant.serving.protocol import Shop
 from penchant.serving.query import Parameter
 
 JSON_TYPE = b"application/json"
@@ -34,6 +35,17 @@ class Call(msgspec.Struct):
     values: tuple[Any, ...] = ()  # of the query
     body: bytearray | None = None
     key: str | None = None  # for idempotency
+
+    @property
+    def by(self) -> Tenant:
+        """Whose shop is asked; a route with a scope has one."""
+        assert self.tenant is not None
+        return self.tenant
+
+    @property
+    def shop(self) -> Shop:
+        """The shop that is asked; UnreadyError while it is being opened."""
+        return self.by.opened()
 
 
 Answer = Callable[[Call], Awaitable[msgspec.Struct | Text]]

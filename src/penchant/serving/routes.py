@@ -18,6 +18,7 @@ from penchant.serving.messages import (
 from penchant.serving.metrics import METRICS_TYPE
 from penchant.serving.query import CURSOR_PARAMETER, LIMIT, MOST, SLOTS
 from penchant.serving.route import Route
+from penchant.serving.sheets import SHEET_ROUTES
 
 PAGED = (LIMIT, CURSOR_PARAMETER)
 
@@ -104,6 +105,7 @@ ROUTES = (
         reply=TopicForecast,
         errors=(404,),
     ),
+    *(route for routes in SHEET_ROUTES.values() for route in routes),
     Route(
         method="GET",
         path="/v1/models",

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
+from penchant import columns as c
 from penchant import releases
 from penchant.data.events import PURCHASE
 from penchant.errors import PenchantError, RecipeError, UnknownError, UnreadyError, suggest
@@ -30,6 +31,7 @@ from penchant.serving.lists import EMPTY, encoded
 from penchant.serving.live import Live, event_of, lay_bedrock
 from penchant.serving.protocol import Standing
 from penchant.serving.related import related
+from penchant.sheets import Filled, Sheet, sheet_page, sheet_rows
 from penchant.workspace import Workspace
 
 GROUND_SECONDS = 24 * 3600.0  # after which the ground is laid anew
@@ -136,6 +138,16 @@ class ServedShop:
         made = await self.live.topic(topic)
         assert made is not None
         return msgspec.structs.replace(made, degraded=self._note is not None)
+
+    async def sheet_page(self, sheet: Sheet, start: int, limit: int) -> tuple[Filled, int]:
+        """Rows of what a verb last wrote, and how many there are in all."""
+        return await asyncio.to_thread(sheet_page, self.workspace, sheet, start, limit)
+
+    async def sheet_rows(self, sheet: Sheet, value: str) -> Filled:
+        """The rows of one key; of customers, by any id they go by."""
+        if sheet.key == c.USER and self.live.bedrock is not None:
+            value = self.live.ground.customer(value)
+        return await asyncio.to_thread(sheet_rows, self.workspace, sheet, value)
 
     def topics(self) -> Sequence[str]:
         """Names of the topics."""

@@ -1,0 +1,32 @@
+"""What to do about it: a section of the report for each decision that was made."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+
+from penchant.dashboard import numbers
+from penchant.dashboard.block import Notes, Section
+from penchant.dashboard.churn import churn_section
+from penchant.sheets import Filled
+
+Sheets = Mapping[str, Filled]
+SECTIONS: dict[str, Callable[[Sheets], Section]] = {  # by the sheet that a section is made from
+    "churn": churn_section,
+}
+
+
+def decided(sheets: Sheets, cutoff: date) -> tuple[Section, ...]:
+    """Sections of the sheets there are; one that was made before the cutoff says so first."""
+    found = []
+    for name, make in SECTIONS.items():
+        if name not in sheets:
+            continue
+        made, filled = make(sheets), sheets[name]
+        if filled.start != cutoff:
+            old = (
+                f"This is of {numbers.day(filled.start)}, and the rest of the report of "
+                f"{numbers.day(cutoff)}. Run {filled.sheet.verb} again, then penchant report."
+            )
+            made = replace(made, blocks=(Notes((old,)), *made.blocks))
+        found.append(made)
+    return tuple(found)
