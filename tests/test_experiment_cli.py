@@ -1,16 +1,19 @@
 """`penchant experiment`: from files or the store to an effect, and every way to go wrong."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import ownshop
 from commands import run, told
+from penchant.dashboard.experiments import experiments_section
+from penchant.dashboard.page import render
 from penchant.decisions.assignment import Split
+from penchant.sheets import read_sheets
+from penchant.workspace import Workspace
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "own_shop"
 USERS = [f"C{number:03}" for number in range(1000)]
 
 
@@ -72,9 +75,7 @@ def test_missing_strange_and_torn_customers_are_counted(dealt):
 
 
 def test_the_store_tells_spend_and_purchases_since_a_day(folder):
-    for name in ("orders.csv", "products.csv", "penchant.toml"):
-        shutil.copy(EXAMPLE / name, folder)
-    told("ingest")
+    ownshop.ingested(folder)
     orders = pd.read_csv("orders.csv")
     days = pd.to_datetime(orders.day, format="%d/%m/%Y", errors="coerce")
     users = sorted(set(orders.customer.dropna()))
@@ -132,3 +133,26 @@ def test_outcomes_that_are_none_are_refused(dealt, text, why):
 def test_a_row_without_an_arm_is_refused(dealt):
     Path("bad.csv").write_text("user,arm\nC001,control\nC002,\n")
     refused("bad.csv", "--outcomes", "outcomes.parquet", parts=("without a customer or an arm",))
+
+
+def test_a_planned_experiment_needs_no_file_and_is_kept(folder):
+    ownshop.ingested(folder)
+    config = folder / "penchant.toml"
+    plan = "\n[experiments.banner]\narms = { control = 1, new = 1 }\nshare = 0.9\n"
+    config.write_text(config.read_text() + plan)
+    words = ("experiment", "banner", "--since", "2020-11-02")
+    (effect,) = told(*words)["effects"]
+    everyone = pd.read_csv("orders.csv").customer.nunique()
+    assert 0.8 * everyone < effect["units"] + effect["control_units"] < everyone
+    told("experiment", "banner", "--since", "2020-12-07")
+    (row,) = read_sheets(Workspace.open(config))["experiments"].rows  # the last look alone
+    assert (row["experiment"], row["outcome"]) == ("banner", "spend")
+    assert str(row["start"]) == "2020-12-07"
+    refused("baner", "--since", "2020-11-02", parts=("no experiment that is planned", "'banner'"))
+    assert "What experiments found" in build_page(read_sheets(Workspace.open(config)))
+    config.write_text(config.read_text().replace("share = 0.9", "share = 2"))
+    refused("banner", "--since", "2020-11-02", parts=("experiments.banner", "share"))
+
+
+def build_page(sheets):
+    return render("", (experiments_section(sheets),))

@@ -73,6 +73,8 @@ FROM = "from"
 TO = "to"
 
 # Experiments.
+EXPERIMENT = "experiment"
+OUTCOME = "outcome"
 ARM = "arm"
 PER = "per"
 COVARIATE = "covariate"

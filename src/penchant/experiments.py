@@ -4,7 +4,6 @@ Shapes: U users, A arms.
 """
 
 import math
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,20 +13,21 @@ from typing import Any
 
 import ibis
 import numpy as np
+import pyarrow as pa
 
 from penchant import columns as c
-from penchant.data.engine import session
-from penchant.data.files import PLAIN
-from penchant.data.mapping import SYNONYMS
-from penchant.data.reading import cell, read, reading_told
-from penchant.decisions.assignment import sample_ratio
+from penchant.decisions.assignment import NOBODY, arms_of, sample_ratio
 from penchant.decisions.experiment import Effect, Outcome, effects
 from penchant.decisions.sequential import PLANNED
 from penchant.errors import DataError, SettingsError, suggest
+from penchant.handed import numbers, read_cells
 from penchant.interest.counts import Doubles
 from penchant.interest.interest import Names
+from penchant.settings import FILE
+from penchant.sheets import read_sheets, sheet_named, write_sheet
 from penchant.workspace import Workspace
 
+EXPERIMENTS = sheet_named("experiments")
 SPEND, PURCHASES, BUYERS = OUTCOMES = ("spend", "purchases", "buyers")
 Row = dict[str, Any]
 
@@ -56,7 +56,7 @@ def read_assignment(path: str) -> Assigned:
 
     Raises DataError for a missing column or cell.
     """
-    cells = _cells(path, (c.USER, c.ARM))
+    cells = read_cells(path, (c.USER, c.ARM))
     pairs = set(zip(cells[c.USER], cells[c.ARM], strict=True))
     if any(not part for pair in pairs for part in pair):
         raise DataError(f"'{path}' has a row without a customer or an arm; fill it or take it out.")
@@ -67,6 +67,22 @@ def read_assignment(path: str) -> Assigned:
     return Assigned(np.array(users, dtype=np.str_), np.array(arms, dtype=np.str_), torn)
 
 
+def planned_assignment(workspace: Workspace, name: str) -> Assigned:
+    """Who has which arm of an experiment of the settings, of all customers in the store.
+
+    Raises SettingsError for an experiment that isn't planned.
+    """
+    plans = workspace.settings.experiments
+    if name not in plans:
+        known = suggest(name, plans) if plans else f"{FILE} plans none under [experiments]."
+        raise SettingsError(f"'{name}' is no file, and no experiment that is planned. {known}")
+    events = workspace.store().events()
+    users = sorted(events.select(c.USER).distinct().to_pyarrow()[c.USER].to_pylist())
+    arm_U = arms_of(plans, users)[name]
+    part_U = arm_U != NOBODY
+    return Assigned(np.array(users, dtype=np.str_)[part_U], arm_U[part_U], 0)
+
+
 def read_outcome(path: str, assigned: Assigned) -> tuple[Outcome, list[str]]:
     """What each customer did, from a file of one row a customer, and what to know about it.
 
@@ -74,7 +90,7 @@ def read_outcome(path: str, assigned: Assigned) -> tuple[Outcome, list[str]]:
     without a row counts as 0. Raises DataError for repeated customers and cells that are no number.
     """
     optional = (c.PER, c.COVARIATE, c.COVARIATE_PER)
-    cells = _cells(path, (c.USER, c.VALUE), optional)
+    cells = read_cells(path, (c.USER, c.VALUE), optional)
     row = {user: number for number, user in enumerate(cells[c.USER])}
     if len(row) < len(cells[c.USER]):
         raise DataError(
@@ -84,7 +100,7 @@ def read_outcome(path: str, assigned: Assigned) -> tuple[Outcome, list[str]]:
     at_U = np.array([row.get(user, -1) for user in assigned.users_U], dtype=np.int64)
     without, strange = int((at_U < 0).sum()), len(row) - int((at_U >= 0).sum())
     parts = {
-        name: np.append(_numbers(path, name, cells[name]), 0.0)[at_U]
+        name: np.append(numbers(path, name, cells[name]), 0.0)[at_U]
         for name in (c.VALUE, *optional)
         if name in cells
     }
@@ -102,28 +118,35 @@ def read_outcome(path: str, assigned: Assigned) -> tuple[Outcome, list[str]]:
     return made, notes
 
 
+def outcome_days(workspace: Workspace, since: date, until: date | None = None) -> tuple[date, date]:
+    """The days from `since` to before `until`, or to the last one on record.
+
+    Raises SettingsError for days that the store doesn't have.
+    """
+    span = workspace.store().span
+    if span is None:
+        raise DataError("The store holds no event yet. Run `penchant ingest`.")
+    first, end = span[0].date(), span[1].date() + timedelta(days=1)
+    until = until or end
+    if not first <= since < until <= end:
+        raise SettingsError(
+            f"Events are from {first} to {span[1].date()}; {since} to before {until} isn't within."
+        )
+    return since, until
+
+
 def store_outcome(
-    workspace: Workspace, assigned: Assigned, what: str, since: date, until: date | None = None
+    workspace: Workspace, assigned: Assigned, what: str, days: tuple[date, date]
 ) -> tuple[Outcome, list[str]]:
-    """Spend, purchases or whether any, of the days from `since` to before `until`.
+    """Spend, purchases or whether any, of the days from the first to before the second.
 
     The kinds of event are those forecast; the covariate is the same of as many days before.
-    Without `until` it goes to the last day on record. Raises SettingsError for dates that the
-    store doesn't have.
     """
     if what not in OUTCOMES:
         raise SettingsError(f"There is no outcome '{what}'. {suggest(what, OUTCOMES)}")
-    store = workspace.store()
-    span = store.span
-    if span is None:
-        raise DataError("The store holds no event yet. Run `penchant ingest`.")
-    first, last = span[0].date(), span[1].date()
-    until = until or last + timedelta(days=1)
-    if not first <= since < until <= last + timedelta(days=1):
-        raise SettingsError(
-            f"Events are from {first} to {last}; {since} to before {until} isn't within."
-        )
-    before = max(first, since - (until - since))
+    store, (since, until) = workspace.store(), days
+    assert store.span is not None
+    before = max(store.span[0].date(), since - (until - since))
     kinds = workspace.settings.forecast.target
     events = store.events()
     events = events.filter(events[c.KIND].isin(kinds))
@@ -166,6 +189,33 @@ def told(assigned: Assigned, outcome: Outcome, question: Question) -> Row:
     }
 
 
+def remember(
+    workspace: Workspace, name: str, what: str, days: tuple[date, date], shown: Row
+) -> Path:
+    """Keep what an experiment told in the sheet, in place of what it told before."""
+    kept = [
+        row
+        for filled in (read_sheets(workspace).get(EXPERIMENTS.name),)
+        if filled is not None
+        for row in filled.rows
+        if row[c.EXPERIMENT] != name
+    ]
+    for effect in shown["effects"]:
+        told = {key: effect[key] for key in EXPERIMENTS.schema.names if key in effect}
+        told |= {
+            c.EXPERIMENT: name,
+            c.OUTCOME: what,
+            c.START: days[0],
+            c.END: days[1],
+            "trusted": shown["sample_ratio"]["ok"],
+            "notes": [*shown["notes"], *effect["notes"]],
+        }
+        kept.append(told)
+    kept.sort(key=lambda row: (row[c.START], row[c.EXPERIMENT]), reverse=True)
+    table = pa.Table.from_pylist(kept, schema=EXPERIMENTS.schema)
+    return write_sheet(workspace, EXPERIMENTS, table, days, ())
+
+
 def _plain(effect: Effect) -> Row:
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
@@ -181,35 +231,3 @@ def _totals(events: ibis.Table, assigned: Assigned, what: str, since: date, unti
     found = dict(zip(of_user[c.USER], of_user[c.VALUE], strict=True))
     value_U = np.array([float(found.get(user, 0)) for user in assigned.users_U], dtype=np.float64)
     return (value_U > 0).astype(np.float64) if what == BUYERS else value_U
-
-
-def _cells(
-    path: str, asked: tuple[str, ...], optional: tuple[str, ...] = ()
-) -> dict[str, list[str]]:
-    """Cells of the columns asked for as text, by our name; an empty one is empty text."""
-    with session() as connection, tempfile.TemporaryDirectory() as scratch:
-        reading = read(connection, path, Path(scratch), format=PLAIN)
-        lower = {name.lower(): name for name in reading.columns}
-        theirs = {}
-        for ours in (*asked, *optional):
-            known = [name for name in (ours, *SYNONYMS.get(ours, ())) if name in lower]
-            if known:
-                theirs[ours] = lower[known[0]]
-            elif ours in asked:
-                raise DataError(
-                    f"'{path}' has no column '{ours}'. {suggest(ours, reading.columns)}"
-                )
-        with reading_told(path):
-            named = {n: cell(reading.rows, own).cast("string") for n, own in theirs.items()}
-            cells = reading.rows.select(**named).to_pyarrow().to_pydict()
-    return {name: [(text or "").strip() for text in rows] for name, rows in cells.items()}
-
-
-def _numbers(path: str, name: str, cells: list[str]) -> Doubles:
-    try:
-        number_U = np.array([float(text) for text in cells], dtype=np.float64)
-    except ValueError as error:
-        raise DataError(f"The column '{name}' of '{path}': {error}. Give a number.") from error
-    if not np.isfinite(number_U).all():
-        raise DataError(f"The column '{name}' of '{path}' holds a number that isn't finite.")
-    return number_U

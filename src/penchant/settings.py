@@ -20,6 +20,7 @@ from penchant.data.mapping import (
     PromotionMapping,
 )
 from penchant.data.step import Step
+from penchant.decisions.assignment import Plan, arms_of
 from penchant.errors import PenchantError, SettingsError, suggest
 from penchant.interest.model import Recipe
 from penchant.interest.task import Window
@@ -172,7 +173,11 @@ class Settings:
     backtest: BacktestSettings = field(default_factory=BacktestSettings)
     tuning: TuningSettings = field(default_factory=TuningSettings)
     recommend: RecommendSettings = field(default_factory=RecommendSettings)
+    experiments: Keys[str, Plan] = field(default_factory=dict)
     recipes: Keys[str, Keys[str, Any]] = field(default_factory=dict)  # read by `read_recipe`
+
+    def __post_init__(self) -> None:
+        arms_of(self.experiments, ())  # which refuses shares of a layer that are too many
 
 
 def load_settings(path: Path) -> Settings:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from penchant import columns as c
 from penchant.decisions.churn import CHURN_SCHEMA
+from penchant.decisions.experiment import EXPERIMENT_SCHEMA
 from penchant.errors import ArtefactError, UnknownError
 from penchant.interest.history import History
 from penchant.workspace import Workspace
@@ -35,6 +36,7 @@ class Sheet:
     verb: str  # that writes it
     about: str  # a sentence that begins with a verb
     example: Mapping[str, Any]  # a row
+    ahead: bool = True  # it is of days ahead of what was known; else of days that were
 
     def path(self, workspace: Workspace) -> Path:
         """Where a workspace keeps it."""
@@ -47,8 +49,8 @@ class Filled:
 
     sheet: Sheet
     table: pa.Table  # of the sheet's schema
-    start: date  # first day that wasn't known
-    end: date  # first day after those that it is of
+    start: date  # first day that it is of
+    end: date  # first day after
     made: datetime  # UTC
     notes: tuple[str, ...]  # what can't be told
 
@@ -77,6 +79,36 @@ SHEETS = (
             c.ADVICE: "reminder: Coffee > Espresso",
         },
     ),
+    Sheet(
+        name="experiments",
+        schema=EXPERIMENT_SCHEMA,
+        key=c.EXPERIMENT,
+        verb="penchant experiment",
+        about="Tell what arms of experiments changed.",
+        ahead=False,
+        example={
+            c.EXPERIMENT: "banner",
+            c.OUTCOME: "spend",
+            c.START: date(2026, 1, 5),
+            c.END: date(2026, 3, 2),
+            c.ARM: "new",
+            "control": "control",
+            "units": 5012,
+            "control_units": 4988,
+            c.MEAN: 31.4,
+            "control_mean": 29.9,
+            c.VALUE: 1.6,
+            c.LOW: 0.9,
+            c.HIGH: 2.3,
+            c.CHANCE: 0.00002,
+            "low_always": 0.5,
+            "high_always": 2.7,
+            "chance_always": 0.001,
+            "relative": 0.053,
+            "trusted": True,
+            "notes": ["Nothing is known of 12 customers before; they count as 0."],
+        },
+    ),
 )
 
 
@@ -100,7 +132,7 @@ def write_sheet(
 ) -> Path:
     """Write a sheet in place of the one before.
 
-    `days` are the first one not known and the first one after those that it is of.
+    `days` are the first one that it is of and the first one after.
     """
     told = {
         c.START: days[0].isoformat(),

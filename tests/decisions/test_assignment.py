@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from penchant.decisions.assignment import NOBODY, Layer, Split, sample_ratio
-from penchant.errors import SettingsError
+from penchant.decisions.assignment import NOBODY, Layer, Plan, Split, arms_of, sample_ratio
+from penchant.errors import RecipeError, SettingsError
 
 USERS = [f"C{number}" for number in range(20_000)]
 
@@ -74,3 +74,34 @@ def test_a_mismatch_is_found_and_chance_is_not_called_one():
     heads = rng.binomial(1000, 0.5, size=2000)
     called = [not sample_ratio([int(n), 1000 - int(n)], [1, 1]).ok for n in heads]
     assert np.mean(called) < 0.004
+
+
+def test_plans_are_dealt_by_weight_share_and_layer():
+    even = {"control": 1.0, "new": 1.0}
+    plans = {
+        "banner": Plan(arms=even, share=0.5, layer="home"),
+        "order": Plan(arms=even, share=0.5, layer="home"),
+        "price": Plan(arms={"control": 3.0, "high": 1.0}),
+    }
+    dealt = arms_of(plans, USERS)
+    banner, order, price = (dealt[name] for name in plans)
+    assert ((banner == NOBODY) != (order == NOBODY)).all()  # one of the two, and never both
+    assert (banner != NOBODY).mean() == pytest.approx(0.5, abs=0.03)
+    assert set(price) == {"control", "high"}
+    assert (price == "high").mean() == pytest.approx(0.25, abs=0.03)
+    assert (price[banner == "new"] == "high").mean() == pytest.approx(0.25, abs=0.05)
+    later = arms_of(plans | {"logo": Plan(arms=even)}, USERS)
+    assert all((later[name] == dealt[name]).all() for name in plans)
+
+
+def test_a_plan_that_cannot_be_dealt_is_refused():
+    even = {"control": 1.0, "new": 1.0}
+    with pytest.raises(RecipeError, match="two or more"):
+        Plan(arms={"control": 1.0})
+    with pytest.raises(RecipeError, match="control = 0"):
+        Plan(arms=even | {"control": 0.0})
+    with pytest.raises(RecipeError, match="share"):
+        Plan(arms=even, share=1.5)
+    full = {name: Plan(arms=even, share=0.6, layer="home") for name in ("a", "b")}
+    with pytest.raises(SettingsError, match=r"add up to 1\.2"):
+        arms_of(full, USERS)

@@ -16,6 +16,8 @@ from penchant.serving.gate import Gate, Tenant
 from penchant.serving.keys import SCOPES, KeyFile
 from penchant.serving.log import Log
 from penchant.serving.messages import (
+    Arms,
+    Dealt,
     Demand,
     Health,
     Held,
@@ -145,6 +147,9 @@ class CornerShop:
             moved=[],
             turning=[],
         )
+
+    async def arms(self, user):
+        return Arms(user=user, arms=[Dealt(experiment="banner", arm="new")])
 
     async def related(self, item, slots):
         if item not in CATALOG:

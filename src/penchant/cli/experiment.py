@@ -1,6 +1,8 @@
 """The verb about experiments: what an arm changed, how sure that is, and whether to trust it."""
 
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,14 +14,16 @@ from penchant.console import progress, refusing, say, say_json
 from penchant.errors import SettingsError
 
 if TYPE_CHECKING:
-    from penchant.experiments import Question
+    from penchant.experiments import Assigned, Question
 
 Row = dict[str, Any]
 DAY = ["%Y-%m-%d"]
 
 
 def experiment(
-    assignment: Annotated[str, typer.Argument(help="File of who had which arm: user, arm.")],
+    assignment: Annotated[
+        str, typer.Argument(help="File of who had which arm (user, arm), or a planned experiment.")
+    ],
     outcomes: Annotated[
         str | None, typer.Option(help="File of what each did: user, value, per, covariate.")
     ] = None,
@@ -38,30 +42,46 @@ def experiment(
 ) -> None:
     """Tell what the arms of an experiment changed: effects, intervals, and if arms are as planned.
 
-    The outcome comes from a file, or is what the store knows of each customer since a day. The
-    first arm of the plan is the control.
+    The outcome comes from a file, or is what the store knows of each customer since a day; that is
+    kept for the report. The first arm of the plan is the control.
     """
     from penchant import experiments
+    from penchant.workspace import Workspace
 
     with refusing(json):
         if (outcomes is None) == (since is None):
             raise SettingsError("Give --outcomes FILE, or --since DAY to ask the store; not both.")
-        question = _question(plan)
         with progress("Reading the experiment"):
-            assigned = experiments.read_assignment(assignment)
+            name, assigned, question = _dealt(assignment, _question(plan), config)
             if since is None:
                 made, notes = experiments.read_outcome(str(outcomes), assigned)
             else:
-                from penchant.workspace import Workspace
-
-                days = since.date(), until.date() if until else None
                 workspace = Workspace.open(config)
-                made, notes = experiments.store_outcome(workspace, assigned, outcome, *days)
+                end = until.date() if until else None
+                days = experiments.outcome_days(workspace, since.date(), end)
+                made, notes = experiments.store_outcome(workspace, assigned, outcome, days)
             shown = experiments.told(assigned, made, question) | {"notes": notes}
+            if since is not None:
+                experiments.remember(workspace, name, outcome, days, shown)
         if json:
             say_json(shown)
         else:
             _print(shown)
+
+
+def _dealt(
+    assignment: str, question: "Question", config: Path
+) -> tuple[str, "Assigned", "Question"]:
+    """The experiment's name, who had which arm, and what is asked, by the plan if there is one."""
+    from penchant import experiments
+    from penchant.workspace import Workspace
+
+    if Path(assignment).exists():
+        return Path(assignment).stem, experiments.read_assignment(assignment), question
+    workspace = Workspace.open(config)
+    assigned = experiments.planned_assignment(workspace, assignment)
+    weights = workspace.settings.experiments[assignment].arms
+    return assignment, assigned, replace(question, weights=weights, control=next(iter(weights)))
 
 
 def _question(plan: str | None) -> "Question":

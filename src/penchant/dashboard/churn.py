@@ -89,7 +89,7 @@ def _chances(gone_U: Doubles) -> Chart:
         "almost surely lost, those in the middle can still be won.",
         canvas(
             tooltip=tooltip("item"),
-            grid={"left": 8, "right": 16, "top": 16, "bottom": 32, "containLabel": True},
+            grid={"left": 8, "right": 16, "top": 36, "bottom": 32, "containLabel": True},
             xAxis=name_axis(names, **below("chance of no purchase")),
             yAxis=value_axis("customers"),
             series=[{"type": "bar", "color": "$blue", "data": bars}],

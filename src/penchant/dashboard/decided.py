@@ -7,11 +7,13 @@ from datetime import date
 from penchant.dashboard import numbers
 from penchant.dashboard.block import Notes, Section
 from penchant.dashboard.churn import churn_section
+from penchant.dashboard.experiments import experiments_section
 from penchant.sheets import Filled
 
 Sheets = Mapping[str, Filled]
 SECTIONS: dict[str, Callable[[Sheets], Section]] = {  # by the sheet that a section is made from
     "churn": churn_section,
+    "experiments": experiments_section,
 }
 
 
@@ -22,7 +24,7 @@ def decided(sheets: Sheets, cutoff: date) -> tuple[Section, ...]:
         if name not in sheets:
             continue
         made, filled = make(sheets), sheets[name]
-        if filled.start != cutoff:
+        if filled.sheet.ahead and filled.start != cutoff:
             old = (
                 f"This is of {numbers.day(filled.start)}, and the rest of the report of "
                 f"{numbers.day(cutoff)}. Run {filled.sheet.verb} again, then penchant report."

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from penchant.errors import SettingsError
+from penchant.errors import RecipeError, SettingsError
 from penchant.interest.interest import Names
 
 NOBODY = ""  # the experiment of a user whom a layer leaves out
@@ -68,6 +68,41 @@ class Layer:
         """The experiment that each user takes part in, as `name_U`; empty for none."""
         bound_A = np.cumsum(list(self.shares.values()))
         return _dealt(self.salt, users, (*self.shares, NOBODY), bound_A)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """An experiment as it is planned. Raises RecipeError for what can't be dealt."""
+
+    arms: Mapping[str, float]  # weights, in any unit; the first is the control
+    share: float = 1.0  # of customers that take part
+    layer: str = ""  # experiments of one layer never meet; empty: it is alone in its own
+
+    def __post_init__(self) -> None:
+        if len(self.arms) < 2 or not all(
+            weight > 0 and math.isfinite(weight) for weight in self.arms.values()
+        ):
+            found = ", ".join(f"{arm} = {weight:g}" for arm, weight in self.arms.items())
+            raise RecipeError(f"`arms` are two or more, with weights above 0; found {found}.")
+        if not 0 < self.share <= 1:
+            raise RecipeError(f"`share` is above 0 and at most 1; found {self.share:g}.")
+
+
+def arms_of(plans: Mapping[str, Plan], users: Sequence[str]) -> dict[str, Names]:
+    """The arm of each user in each experiment, as `arm_U`; empty for whoever takes no part.
+
+    Raises SettingsError where shares of a layer add up to over 1.
+    """
+    layers: dict[str, dict[str, float]] = {}
+    for name, plan in plans.items():
+        layers.setdefault(plan.layer or f"of {name}", {})[name] = plan.share
+    found = {}
+    for layer, shares in layers.items():  # its salt is none that an experiment could have
+        part_U = Layer(salt=f"layer: {layer}", shares=shares).experiment(users)
+        for name in shares:
+            arm_U = Split(salt=name, weights=plans[name].arms).assign(users)
+            found[name] = np.where(part_U == name, arm_U, NOBODY)
+    return found
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,37 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from scipy import stats
 
+from penchant import columns as c
 from penchant.decisions.power import smallest_effect
 from penchant.decisions.sequential import PLANNED, always_valid
 from penchant.errors import DataError
 from penchant.interest.counts import Doubles
 from penchant.interest.interest import Names
 
+EXPERIMENT_SCHEMA = pa.schema(  # an effect a row; what can't be said is null
+    [
+        pa.field(c.EXPERIMENT, pa.string(), nullable=False),
+        pa.field(c.OUTCOME, pa.string(), nullable=False),
+        pa.field(c.START, pa.date32(), nullable=False),
+        pa.field(c.END, pa.date32(), nullable=False),
+        pa.field(c.ARM, pa.string(), nullable=False),
+        pa.field("control", pa.string(), nullable=False),
+        pa.field("units", pa.int64(), nullable=False),
+        pa.field("control_units", pa.int64(), nullable=False),
+        *(
+            pa.field(name, pa.float64())
+            for name in (
+                *(c.MEAN, "control_mean", c.VALUE, c.LOW, c.HIGH, c.CHANCE),
+                *("low_always", "high_always", "chance_always", "relative"),
+            )
+        ),
+        pa.field("trusted", pa.bool_(), nullable=False),  # the arms are as large as planned
+        pa.field("notes", pa.list_(pa.string()), nullable=False),
+    ]
+)
 SKEWED = 355  # users needed in an arm, times the outcome's squared skewness
 
 

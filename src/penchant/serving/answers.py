@@ -7,6 +7,7 @@ import msgspec
 from penchant.errors import UnreadyError
 from penchant.serving.body import decode
 from penchant.serving.messages import (
+    Arms,
     Asked,
     Batch,
     Health,
@@ -68,6 +69,11 @@ async def recommend_raw(call: Call) -> Recommended | Listed:
 async def interests(call: Call) -> Interests:
     """Tell a customer's interests."""
     return await call.shop.interests(call.value)
+
+
+async def arms(call: Call) -> Arms:
+    """Tell a customer's arms."""
+    return await call.shop.arms(call.value)
 
 
 async def related(call: Call) -> RelatedItems:

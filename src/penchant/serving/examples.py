@@ -7,8 +7,10 @@ import msgspec
 from penchant import columns as c
 from penchant.serving.messages import (
     Ahead,
+    Arms,
     Asked,
     Batch,
+    Dealt,
     Demand,
     Health,
     Held,
@@ -122,6 +124,7 @@ REPLIES: dict[str, msgspec.Struct] = {
         ],
         turning=[Turn(topic="Coffee > Espresso", change="abandoned", window="1-4", chance=0.4)],
     ),
+    "arms": Arms(user=USER, arms=[Dealt(experiment="banner", arm="new")]),
     "related": RelatedItems(
         item=ITEM,
         degraded=False,

@@ -175,6 +175,20 @@ class Interests(msgspec.Struct, kw_only=True):
     turning: list[Turn]
 
 
+class Dealt(msgspec.Struct, kw_only=True):
+    """An experiment that a customer takes part in."""
+
+    experiment: str
+    arm: str
+
+
+class Arms(msgspec.Struct, kw_only=True):
+    """The experiments that a customer takes part in, and the arm they have in each."""
+
+    user: str
+    arms: list[Dealt]
+
+
 class TopicPage(msgspec.Struct, kw_only=True):
     """Some of the topics, by name."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from penchant.serving.messages import (
+    Arms,
     Asked,
     Health,
     Interests,
@@ -62,6 +63,10 @@ class Shop(Protocol):
 
     async def interests(self, user: str) -> Interests:
         """Tell a customer's interests: now, forecast, and how they move."""
+        ...
+
+    async def arms(self, user: str) -> Arms:
+        """Tell which experiments a customer takes part in."""
         ...
 
     async def related(self, item: str, slots: int) -> RelatedItems:

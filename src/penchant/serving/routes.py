@@ -2,6 +2,7 @@
 
 from penchant.serving import answers
 from penchant.serving.messages import (
+    Arms,
     Asked,
     Batch,
     Health,
@@ -73,6 +74,15 @@ ROUTES = (
         answer=answers.interests,
         scope="read",
         reply=Interests,
+    ),
+    Route(
+        method="GET",
+        path="/v1/users/{user}/arms",
+        name="arms",
+        summary="Tell which experiments a customer takes part in, and the arm of each.",
+        answer=answers.arms,
+        scope="read",
+        reply=Arms,
     ),
     Route(
         method="GET",

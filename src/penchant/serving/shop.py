@@ -16,6 +16,7 @@ import numpy as np
 from penchant import columns as c
 from penchant import releases
 from penchant.data.events import PURCHASE
+from penchant.decisions.assignment import NOBODY, arms_of
 from penchant.errors import PenchantError, RecipeError, UnknownError, UnreadyError, suggest
 from penchant.interest.fresh import Event, coded
 from penchant.recommend.rules import Rules
@@ -39,7 +40,7 @@ MOST_FRESH = 200_000  # customers with fresh events, from which it is laid soone
 LOOK_SECONDS = 1.0  # between looks at what is promoted
 RETRY_SECONDS = 60.0  # after the ground could not be laid
 FOLDER = "serving"
-NOBODY = ""  # the customer of a raw history
+STRANGER = ""  # the customer of a raw history
 
 log = logging.getLogger(__name__)
 Made = TypeVar("Made")
@@ -103,13 +104,13 @@ class ServedShop:
     async def recommend_raw(self, events: list[Any], asked: m.Asked) -> m.Recommended | m.Listed:
         """List items for whoever did these events, of which none is stored."""
         verdicts = self._admission.judge(events, self._admission.end())
-        told = [replace(event_of(one), user=NOBODY) for one in verdicts if isinstance(one, Row)]
+        told = [replace(event_of(one), user=STRANGER) for one in verdicts if isinstance(one, Row)]
         left_out = [
             m.Judged(verdict="quarantined", field=one.field, reason=one.reason)
             for one in verdicts
             if isinstance(one, Refused)
         ]
-        made = await self._by_rules(NOBODY, told, asked, known=bool(told))
+        made = await self._by_rules(STRANGER, told, asked, known=bool(told))
         made.left_out = left_out
         return made
 
@@ -121,6 +122,14 @@ class ServedShop:
         made = await asyncio.to_thread(interests, ground, customer, events)
         made.user, made.degraded = user, made.degraded or self._note is not None
         return made
+
+    async def arms(self, user: str) -> m.Arms:
+        """Tell which experiments a customer takes part in, by the one id that they have."""
+        customer = self.live.ground.customer(user)
+        dealt = arms_of(self.workspace.settings.experiments, [customer])
+        pairs = ((name, str(arms[0])) for name, arms in dealt.items())
+        told = [m.Dealt(experiment=name, arm=arm) for name, arm in pairs if arm != NOBODY]
+        return m.Arms(user=user, arms=told)
 
     async def related(self, item: str, slots: int) -> m.RelatedItems:
         """List what goes with an item."""
