@@ -68,6 +68,17 @@ WORTH = "year_spend"
 REASONS = "reasons"
 ADVICE = "advice"
 
+# Policies.
+POLICY = "policy"
+OPTION = "option"
+REWARD = "reward"
+PROPENSITY = "propensity"
+EXPECTED = "expected_reward"
+GAIN = "gain"
+GAIN_LOW = "gain_low"
+GAIN_HIGH = "gain_high"
+CHOSEN = "chosen"
+
 # Migrations.
 FROM = "from"
 TO = "to"

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from penchant import columns as c
 from penchant.decisions.churn import CHURN_SCHEMA
+from penchant.decisions.contest import CHOICE_SCHEMA, POLICY_SCHEMA
 from penchant.decisions.experiment import EXPERIMENT_SCHEMA
 from penchant.errors import ArtefactError, UnknownError
 from penchant.interest.history import History
@@ -107,6 +108,39 @@ SHEETS = (
             "relative": 0.053,
             "trusted": True,
             "notes": ["Nothing is known of 12 customers before; they count as 0."],
+        },
+    ),
+    Sheet(
+        name="policies",
+        schema=POLICY_SCHEMA,
+        key=c.POLICY,
+        verb="penchant policy",
+        about="Tell what policies would have earned of what was logged.",
+        ahead=False,
+        example={
+            c.POLICY: "greedy",
+            c.REWARD: 0.052,
+            c.LOW: 0.044,
+            c.HIGH: 0.061,
+            c.GAIN: 0.014,
+            c.GAIN_LOW: 0.006,
+            c.GAIN_HIGH: 0.023,
+            "decisions": 1820.0,
+            c.CHOSEN: True,
+            "notes": [],
+        },
+    ),
+    Sheet(
+        name="choices",
+        schema=CHOICE_SCHEMA,
+        key=c.USER,
+        verb="penchant policy",
+        about="Tell which option to show to whom, and with which chance it was drawn.",
+        example={
+            c.USER: "C011",
+            c.OPTION: "free delivery",
+            c.PROPENSITY: 0.93,
+            c.EXPECTED: 0.061,
         },
     ),
 )

@@ -14,6 +14,7 @@ from penchant.cli.experiment import experiment
 from penchant.cli.machine import demo, doctor
 from penchant.cli.models import backtest, fit, forecast, report
 from penchant.cli.movement import migrate
+from penchant.cli.policy import policy
 from penchant.cli.quarantine import quarantine
 from penchant.cli.recommendation import recommend
 from penchant.cli.releases import model
@@ -38,6 +39,7 @@ VERBS = (
     rhythm,
     migrate,
     experiment,
+    policy,
     report,
     serve,
     doctor,

@@ -170,8 +170,11 @@ def evaluate(
     expected_NA: Doubles | None = None,
     threshold: float | None = None,
     precision: Precision | None = None,
+    above_log: bool = False,
 ) -> Estimate:
     """The mean reward of a policy that takes actions with `chance_NA`.
+
+    With `above_log`, how much that is above the mean reward of the policy that logged.
 
     `expected_NA` are rewards as a model expects them that never saw the decision itself
     (`decisions.reward` makes some). `threshold` is `switch`'s largest weight, by default that of
@@ -187,6 +190,8 @@ def evaluate(
         raise RecipeError(f"'{estimator}' has no empirical Bernstein interval; leave out the span.")
     found = evidence(feedback, chance_NA, expected_NA, threshold)
     terms = ESTIMATORS[estimator](found)
+    if above_log:
+        terms = terms._replace(plain_N=terms.plain_N - found.reward_N)
     low, high = _bernstein(terms, precision) if precision.span else _bootstrapped(terms, precision)
     return Estimate(
         estimator,

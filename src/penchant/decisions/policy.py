@@ -78,15 +78,15 @@ class SoftmaxPolicy:
         log = logs.gather(1, batch["taken"][:, None]).squeeze(1)
         if self.objective == "reward_weighted":
             return -(batch["weight"] * log).mean()
-        ratio = (log.exp() / batch["propensity"]).clamp(max=self.cap)
+        ratio = (log.exp() / batch["logged"]).clamp(max=self.cap)
         if self.objective == "ips":
-            return -(ratio * batch["reward"]).mean()
+            return -(ratio * batch["earned"]).mean()
         if self.objective == "dr":
             model = (logs.exp() * batch["expected"]).sum(dim=1)
             logged = batch["expected"].gather(1, batch["taken"][:, None]).squeeze(1)
-            return -(model + ratio * (batch["reward"] - logged)).mean()
+            return -(model + ratio * (batch["earned"] - logged)).mean()
         several = self.k * (1 - log.exp()) ** (self.k - 1)
-        return -((ratio * several).detach() * batch["reward"] * log).mean()
+        return -((ratio * several).detach() * batch["earned"] * log).mean()
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ def _tensors(torch: Any, feedback: Feedback, expected_NA: Doubles | None) -> dic
     usual, spread = float(reward_N.mean()), float(reward_N.std()) or 1.0
     parts = {
         "weight": reward_N / (usual or 1.0),
-        "reward": (reward_N - usual) / spread,
-        "propensity": feedback.propensity_N,
+        "earned": (reward_N - usual) / spread,
+        "logged": feedback.propensity_N,
     }
     if expected_NA is not None:
         parts["expected"] = (expected_NA - usual) / spread

@@ -14,6 +14,7 @@ START = Whole(
     name="start", default=0, least=0, most=999_999_999, meaning="Rows before the first of the page."
 )
 LIMIT = Whole(name="limit", default=100, most=1000, meaning="Rows of a page.")
+PLURALS = {c.POLICY: "policies"}  # of keys, where an s doesn't make one
 KINDS: tuple[tuple[Any, type], ...] = (
     (pa.types.is_string, str),
     (pa.types.is_floating, float),
@@ -35,7 +36,7 @@ class Told(msgspec.Struct, kw_only=True):
 
 def one_path(sheet: Sheet) -> str:
     """The path to the rows of one key."""
-    kind = f"{sheet.key}s"
+    kind = PLURALS.get(sheet.key, f"{sheet.key}s")
     place = f"/v1/{kind}/{{{sheet.key}}}"
     return place if sheet.name == kind else f"{place}/{sheet.name}"
 
