@@ -78,6 +78,26 @@ GAIN = "gain"
 GAIN_LOW = "gain_low"
 GAIN_HIGH = "gain_high"
 CHOSEN = "chosen"
+# Services and complements.
+SERVICE = "service"
+DUE = "due"
+EARLIEST = "earliest"
+LATEST = "latest"
+UNITS = "units"
+LEVEL = "level"
+LAG = "lag"
+LIFT = "lift"
+CUSTOMERS = "customers"
+ONE_WAY = "one_way"
+
+# Communities.
+COMMUNITY = "community"
+AFFINITY = "affinity"
+TOPICS = "topics"
+RISING = "rising"
+ACTIVITY = "activity"
+NEXT_TOPIC = "next_topic"
+TIES = "ties"
 
 # Migrations.
 FROM = "from"

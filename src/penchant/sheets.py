@@ -17,8 +17,10 @@ import pyarrow.parquet as pq
 
 from penchant import columns as c
 from penchant.decisions.churn import CHURN_SCHEMA
+from penchant.decisions.complements import COMPLEMENTS_SCHEMA
 from penchant.decisions.contest import CHOICE_SCHEMA, POLICY_SCHEMA
 from penchant.decisions.experiment import EXPERIMENT_SCHEMA
+from penchant.decisions.services import SERVICES_SCHEMA
 from penchant.errors import ArtefactError, UnknownError
 from penchant.interest.history import History
 from penchant.workspace import Workspace
@@ -141,6 +143,44 @@ SHEETS = (
             c.OPTION: "free delivery",
             c.PROPENSITY: 0.93,
             c.EXPECTED: 0.061,
+        },
+    ),
+    Sheet(
+        name="services",
+        schema=SERVICES_SCHEMA,
+        key=c.USER,
+        verb="penchant services",
+        about="Tell what to offer beside the goods: refills, subscriptions, accessories.",
+        example={
+            c.USER: "C011",
+            c.SERVICE: "subscription",
+            c.TOPIC: "Coffee > Espresso",
+            c.ITEM: "P042",
+            c.DUE: date(2026, 3, 9),
+            c.EARLIEST: date(2026, 3, 2),
+            c.LATEST: date(2026, 3, 16),
+            c.CHANCE: 0.83,
+            c.UNITS: 1.7,
+            c.REASON: "in 14 weeks, about every 2 weeks; last on 2026-02-23",
+        },
+    ),
+    Sheet(
+        name="complements",
+        schema=COMPLEMENTS_SCHEMA,
+        key=c.TOPIC,
+        verb="penchant services",
+        about="Tell what is bought in the weeks after what, beyond what customers buy anyway.",
+        example={
+            c.TOPIC: "Coffee > Machines",
+            c.LEVEL: c.TOPIC,
+            c.FROM: "Coffee > Machines",
+            c.TO: "Coffee > Descaler",
+            c.LAG: 2,
+            c.LIFT: 3.4,
+            c.LOW: 2.1,
+            c.HIGH: 5.5,
+            c.CUSTOMERS: 61,
+            c.ONE_WAY: True,
         },
     ),
 )

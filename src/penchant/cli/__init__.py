@@ -20,6 +20,7 @@ from penchant.cli.recommendation import recommend
 from penchant.cli.releases import model
 from penchant.cli.rhythm import rhythm
 from penchant.cli.series import NEGATIVE_NUMBERS, series
+from penchant.cli.services import services
 from penchant.cli.serving import key, serve
 from penchant.cli.tuning import tune
 from penchant.cli.worlds import worlds
@@ -36,6 +37,7 @@ VERBS = (
     forecast,
     recommend,
     churn,
+    services,
     rhythm,
     migrate,
     experiment,
