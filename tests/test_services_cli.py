@@ -51,7 +51,7 @@ def test_both_sheets_are_written_and_agree_with_the_forecast(shop):
     user = {name: row for row, name in enumerate(forecast.users_U.tolist())}
     topic = {name: row for row, name in enumerate(forecast.topics_T.tolist())}
     told_rows = [row for row in rows if row[c.CHANCE] is not None]
-    told_units = sum(row[c.UNITS] for row in told_rows)
+    told_units = sum(row[c.VOLUME] for row in told_rows)
     at = tuple(zip(*((user[r[c.USER]], topic[r[c.TOPIC]], 0) for r in told_rows), strict=True))
     assert told_units == pytest.approx(forecast.volume_UTW[at].sum(), rel=1e-5)
 

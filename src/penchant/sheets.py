@@ -160,7 +160,7 @@ SHEETS = (
             c.EARLIEST: date(2026, 3, 2),
             c.LATEST: date(2026, 3, 16),
             c.CHANCE: 0.83,
-            c.UNITS: 1.7,
+            c.VOLUME: 1.7,
             c.REASON: "in 14 weeks, about every 2 weeks; last on 2026-02-23",
         },
     ),

@@ -67,7 +67,7 @@ def test_chances_and_units_are_the_forecasts(cadenced):
     for row in rows:
         at = (user[row[c.USER]], topic[row[c.TOPIC]], 0)
         assert row[c.CHANCE] == forecast.chance_UTW[at]
-        assert row[c.UNITS] == forecast.volume_UTW[at]
+        assert row[c.VOLUME] == forecast.volume_UTW[at]
         assert row[c.EARLIEST] <= row[c.DUE] <= row[c.LATEST]
         assert history.cutoff_date <= row[c.EARLIEST]
         assert row[c.LATEST] < history.cutoff_date + timedelta(weeks=4)

@@ -1,4 +1,7 @@
-"""The verb about services: what to offer beside the goods, to whom, when and why."""
+"""The verb about services: what to offer beside the goods, to whom, when and why.
+
+Shapes: U users.
+"""
 
 from typing import Annotated, Any
 

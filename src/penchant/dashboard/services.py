@@ -34,13 +34,12 @@ from penchant.sheets import Filled
 
 EACH = 6  # services shown of each kind
 PAIRS = 25  # complements shown
-ABOUT = {  # label of a tile, and what the kind is
-    SUBSCRIPTION: ("Subscriptions", "bought at a steady cadence"),
-    REFILL: ("Refills", "likelier than not to be bought again"),
-    ACCESSORY: ("Accessories", "go with something durable"),
-    COMPANION: ("Companions", "go with what was bought of late"),
-    WARRANTY: ("Warranties", "for dear single purchases"),
-}
+TILES = (  # kinds counted together, their label, and what they are
+    ((SUBSCRIPTION,), "Subscriptions", "bought at a steady cadence"),
+    ((REFILL,), "Refills", "likelier than not to be bought again"),
+    ((ACCESSORY, COMPANION), "Accessories and companions", "go with what was bought of late"),
+    ((WARRANTY,), "Warranties", "for dear single purchases"),
+)
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -67,12 +66,11 @@ def services_section(sheets: Mapping[str, Filled]) -> Section:
 
 
 def _tiles(rows: Rows) -> Tiles:
-    many = Counter(row[c.SERVICE] for row in rows)
-    users = {kind: {row[c.USER] for row in rows if row[c.SERVICE] == kind} for kind in KINDS}
     tiles = []
-    for kind, (name, what) in ABOUT.items():
-        customers = numbers.several(len(users[kind]), "customer")
-        tiles.append(Tile(name, numbers.count(many[kind]), f"{customers}; {what}"))
+    for kinds, name, what in TILES:
+        users = [row[c.USER] for row in rows if row[c.SERVICE] in kinds]
+        customers = numbers.several(len(set(users)), "customer")
+        tiles.append(Tile(name, numbers.count(len(users)), f"{customers}; {what}"))
     return Tiles(tuple(tiles))
 
 
@@ -102,14 +100,14 @@ def _calendar(rows: Rows) -> Chart:
         canvas(
             tooltip=tooltip("item"),
             legend=legend(told),
-            grid={"left": 8, "right": 16, "top": 40, "bottom": 32, "containLabel": True},
+            grid={"left": 8, "right": 16, "top": 56, "bottom": 32, "containLabel": True},
             xAxis=name_axis(names, **below("due from")),
             yAxis=value_axis("services"),
             series=series,
         ),
         (Column("Due from", Form.DAY), *(Column(kind, Form.COUNT) for kind in KINDS)),
         [(day, *(many[kind, day] for kind in KINDS)) for day in days],
-        height=280,
+        height=300,
     )
 
 
@@ -118,7 +116,7 @@ def _topics(rows: Rows) -> Table:
     again = [row for row in rows if row[c.SERVICE] in (SUBSCRIPTION, REFILL)]
     units: Counter[str] = Counter()
     for row in again:
-        units[row[c.TOPIC]] += row[c.UNITS]
+        units[row[c.TOPIC]] += row[c.VOLUME]
     steady = Counter(row[c.TOPIC] for row in again if row[c.SERVICE] == SUBSCRIPTION)
     many = Counter(row[c.TOPIC] for row in again)
     return Table(

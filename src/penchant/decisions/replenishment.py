@@ -9,7 +9,8 @@ interval holds four in five of it.
 Where too little is known to learn from, regular cells alone are due, by their median gap
 (`interest.repurchase`); their interval is the gap's quartiles.
 Blind to holidays, to stock at home, and to what was bought elsewhere.
-Shapes: C cells, N touches, D gaps, J steps ahead, F features, R rows to learn from, U users.
+Shapes: C cells, N touches, D gaps, J steps ahead, F features, R rows to learn from, U users,
+T topics, Q quantiles.
 """
 
 from collections.abc import Sequence

@@ -38,7 +38,7 @@ SERVICES_SCHEMA = pa.schema(
         pa.field(c.EARLIEST, pa.date32(), nullable=False),
         pa.field(c.LATEST, pa.date32(), nullable=False),
         pa.field(c.CHANCE, pa.float32()),
-        pa.field(c.UNITS, pa.float32()),
+        pa.field(c.VOLUME, pa.float32()),
         pa.field(c.REASON, pa.string(), nullable=False),
     ]
 )
@@ -99,7 +99,7 @@ class Services:
             c.ITEM: [row.item for row in self.rows],
             **days,
             c.CHANCE: pa.array(made.chance_UTW[user_R, topic_R, 0], mask=untold_R),
-            c.UNITS: pa.array(made.volume_UTW[user_R, topic_R, 0], mask=untold_R),
+            c.VOLUME: pa.array(made.volume_UTW[user_R, topic_R, 0], mask=untold_R),
             c.REASON: [row.reason for row in self.rows],
         }
         return pa.table(columns, schema=SERVICES_SCHEMA)

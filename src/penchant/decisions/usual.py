@@ -1,6 +1,6 @@
 """The usual item: which item of a topic a customer buys again and again, if there is one.
 
-Shapes: N interactions, R pairs of user and topic, P pairs of user and item.
+Shapes: N interactions, I items, R pairs of user and topic, P pairs of user and item.
 """
 
 from dataclasses import replace

@@ -3,7 +3,7 @@
 Dear is a unit price many times the shop's median. Where returns are logged, fewer times are enough
 for a topic of which more comes back than of others. What breaks is not in the events, so there is
 no chance of a claim here.
-Shapes: N interactions, C cells, T topics, R purchases.
+Shapes: N interactions, C cells, T topics, R purchases, I items, U users.
 """
 
 from collections.abc import Sequence
