@@ -90,13 +90,13 @@ CUSTOMERS = "buyers"
 ONE_WAY = "one_way"
 
 # Communities.
-COMMUNITY = "group"
+GROUP = "group"
 AFFINITY = "affinity"
-TOPICS = "about"
+MEMBERS = "members"
+ABOUT = "about"
 RISING = "rising"
-ACTIVITY = "suggested"
-NEXT_TOPIC = "next_topic"
-TIES = "ties"
+SUGGESTED = "suggested"
+MATES = "mates"
 
 # Migrations.
 FROM = "from"

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from penchant import columns as c
 from penchant.decisions.churn import CHURN_SCHEMA
+from penchant.decisions.community import COMMUNITIES_SCHEMA, COMMUNITY_SCHEMA
 from penchant.decisions.complements import COMPLEMENTS_SCHEMA
 from penchant.decisions.contest import CHOICE_SCHEMA, POLICY_SCHEMA
 from penchant.decisions.experiment import EXPERIMENT_SCHEMA
@@ -181,6 +182,38 @@ SHEETS = (
             c.HIGH: 5.5,
             c.CUSTOMERS: 61,
             c.ONE_WAY: True,
+        },
+    ),
+    Sheet(
+        name="community",
+        schema=COMMUNITY_SCHEMA,
+        key=c.USER,
+        verb="penchant community",
+        about="Tell which group of like interests a customer is in, and what to ask them to.",
+        example={
+            c.USER: "C011",
+            c.GROUP: "1 Coffee > Espresso, Mugs",
+            c.AFFINITY: 0.71,
+            c.SUGGESTED: "Coffee > Espresso",
+            c.CHANCE: 0.64,
+            c.MATES: ["C042"],
+            c.REASON: "Coffee > Espresso rises among the 58 members more than elsewhere",
+        },
+    ),
+    Sheet(
+        name="communities",
+        schema=COMMUNITIES_SCHEMA,
+        key=c.GROUP,
+        verb="penchant community",
+        about="Tell what each group of customers is about, what rises in it, what to ask it to.",
+        example={
+            c.GROUP: "1 Coffee > Espresso, Mugs",
+            c.MEMBERS: 58,
+            c.ABOUT: ["Coffee > Espresso", "Mugs"],
+            c.RISING: ["Coffee > Espresso"],
+            c.SUGGESTED: "Coffee > Espresso",
+            c.VOLUME: 31.4,
+            c.LIFT: 2.6,
         },
     ),
 )

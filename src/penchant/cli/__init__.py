@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from penchant.cli.churn import churn
+from penchant.cli.community import community
 from penchant.cli.data import check, ingest, init, profile
 from penchant.cli.experiment import experiment
 from penchant.cli.machine import demo, doctor
@@ -38,6 +39,7 @@ VERBS = (
     recommend,
     churn,
     services,
+    community,
     rhythm,
     migrate,
     experiment,

@@ -7,6 +7,7 @@ from datetime import date
 from penchant.dashboard import numbers
 from penchant.dashboard.block import Notes, Section
 from penchant.dashboard.churn import churn_section
+from penchant.dashboard.community import community_section
 from penchant.dashboard.experiments import experiments_section
 from penchant.dashboard.policy import policy_section
 from penchant.dashboard.services import services_section
@@ -18,6 +19,7 @@ SECTIONS: dict[str, Callable[[Sheets], Section]] = {  # by the sheet that a sect
     "experiments": experiments_section,
     "policies": policy_section,
     "services": services_section,
+    "communities": community_section,
 }
 
 

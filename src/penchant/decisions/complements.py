@@ -13,8 +13,8 @@ Blind to what is bought together in one step, to whoever bought B once and A nev
 that begins with A and lasts: that is a complement here, whatever caused it.
 Sources: Farrington (1995), Relative incidence estimation from case series; Greenland and Robins
 (1985), Estimation of a common effect parameter from sparse follow-up data.
-Shapes: T things (topics or items), I items, N sightings, S steps, A and B things of one user, P pairs,
-L lags from 1.
+Shapes: T things (topics or items), I items, N sightings, S steps, A and B things of one user,
+P pairs, L lags from 1.
 """
 
 from collections.abc import Sequence
