@@ -29,7 +29,7 @@ model = "gamma_poisson"
 def shop(tmp_path_factory):
     folder = tmp_path_factory.mktemp("community")
     (folder / "penchant.toml").write_text(SETTINGS)
-    world = WORLDS["communal"](Shop(users=200, topics=10, steps=30, seed=3))
+    world = WORLDS["communal"](Shop(users=120, topics=10, steps=30, seed=3))
     pq.write_table(world.log.events, folder / "events.parquet")
     pq.write_table(world.log.catalog, folder / "catalog.parquet")
     planted, users = world.truth.communities, world.truth.users_U

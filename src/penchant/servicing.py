@@ -20,7 +20,7 @@ from penchant.decisions.complements import (
     topics_seen,
 )
 from penchant.decisions.replenishment import due
-from penchant.decisions.services import Services, services
+from penchant.decisions.services import Services, check_forecast, services
 from penchant.decisions.usual import name_usual
 from penchant.decisions.warranty import dear_purchases
 from penchant.errors import HistoryError
@@ -66,6 +66,7 @@ def offer(
     within: int = WITHIN,
 ) -> Offered:
     """Offer services to every customer of a history; `past` are interactions of those kinds."""
+    check_forecast(history, forecast)
     ahead = forecast.windows_W[0].end
     pairs = _pairs(history, kinds, within)
     found = services(

@@ -19,7 +19,7 @@ from penchant.interest.interactions import build_interactions
 from penchant.interest.topics import choose_topics
 from penchant.servicing import item_table, steps_of
 
-SHOP = Shop(users=500, topics=12, steps=60, seed=1)
+SHOP = Shop(users=400, topics=10, steps=52, seed=1)
 TARGET = ("purchase",)
 
 

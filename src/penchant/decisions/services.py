@@ -119,7 +119,7 @@ def services(
     purchases, None where prices can't be. Raises HistoryError for another forecast, or one whose
     first window doesn't begin at the cutoff.
     """
-    _check(history, forecast)
+    check_forecast(history, forecast)
     chance_UT = forecast.chance_UTW[:, :, 0]
     found = touches(history.interest, kinds)
     rows = _again(history, chance_UT, replenished)
@@ -151,7 +151,8 @@ def services(
     return Services(forecast, tuple(order), tuple(notes))
 
 
-def _check(history: History, forecast: Forecast) -> None:
+def check_forecast(history: History, forecast: Forecast) -> None:
+    """Refuse a forecast of others, or one whose first window doesn't begin at the cutoff."""
     past = history.interest
     if not np.array_equal(forecast.users_U, past.users_U) or not np.array_equal(
         forecast.topics_T, past.topics_T
