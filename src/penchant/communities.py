@@ -1,24 +1,18 @@
 """Communities of a workspace: groups by the standing forecast, and by ties where there are any.
 
-Shapes: U users.
+Shapes: U users, F ties.
 """
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, time
-from pathlib import Path
-
-import numpy as np
 
 from penchant import columns as c
-from penchant.data.engine import session
 from penchant.data.events import PURCHASE
-from penchant.data.files import PLAIN
-from penchant.data.reading import cell, read, reading_told
 from penchant.decisions.community import Gathered, gather
 from penchant.decisions.ties import SOCIAL, Ties, ties_among, ties_of_likes
-from penchant.errors import DataError, suggest
+from penchant.errors import DataError
+from penchant.handed import read_cells
 from penchant.interest.history import History
 from penchant.interest.interactions import Interactions, build_interactions
 from penchant.interest.interest import rows_of
@@ -72,19 +66,9 @@ def liked_ties(history: History, past: Interactions) -> Ties | None:
 
 def read_ties(path: str) -> tuple[Sequence[str], Sequence[str]]:
     """Both ends of each tie of a file; DataError for a missing column or an empty cell."""
-    with session() as connection, tempfile.TemporaryDirectory() as scratch:
-        reading = read(connection, path, Path(scratch), format=PLAIN)
-        lower = {name.lower(): name for name in reading.columns}
-        for ours in (c.FROM, c.TO):
-            if ours not in lower:
-                raise DataError(
-                    f"'{path}' has no column '{ours}'. {suggest(ours, reading.columns)}"
-                )
-        with reading_told(path):
-            ends = {n: cell(reading.rows, lower[n]).cast("string") for n in (c.FROM, c.TO)}
-            found = reading.rows.select(**ends).to_pyarrow().to_pydict()
-    one, other = ([(text or "").strip() for text in found[name]] for name in (c.FROM, c.TO))
-    empty = int(np.sum([not (a and b) for a, b in zip(one, other, strict=True)]))
+    cells = read_cells(path, (c.FROM, c.TO))
+    one, other = cells[c.FROM], cells[c.TO]
+    empty = sum(not (a and b) for a, b in zip(one, other, strict=True))
     if empty:
         raise DataError(f"{empty:,} rows of '{path}' lack an end; fill them or take them out.")
     return one, other

@@ -1,4 +1,7 @@
-"""The verb about community: groups of like interests, what rises in them, what to ask them to."""
+"""The verb about community: groups of like interests, what rises in them, what to ask them to.
+
+Shapes: U users.
+"""
 
 from typing import Annotated, Any
 
