@@ -5,10 +5,11 @@ Shapes: N interactions, I items, T topics.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from penchant import columns as c
 from penchant.decisions.complements import (
@@ -29,6 +30,7 @@ from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.interactions import Interactions, build_interactions
 from penchant.pipeline import standing_forecast
+from penchant.recommend.assortment import assortment_of
 from penchant.sheets import days_ahead, sheet_named, write_sheet
 from penchant.workspace import Workspace
 
@@ -67,6 +69,7 @@ def offer(
 ) -> Offered:
     """Offer services to every customer of a history; `past` are interactions of those kinds."""
     check_forecast(history, forecast)
+    past = past.until(datetime.combine(history.cutoff_date, time()))
     ahead = forecast.windows_W[0].end
     pairs = _pairs(history, kinds, within)
     found = services(
@@ -96,14 +99,12 @@ def item_table(history: History, past: Interactions, within: int) -> pa.Table:
     """Complements among the items with most customers; those without a topic are left out."""
     steps = history.cutoff
     seen = items_seen(past, steps_of(history, past), steps, MOST_ITEMS)
-    items = history.topics.items
-    topic_of = dict(zip(items[c.ITEM].to_pylist(), items[c.TOPIC].to_pylist(), strict=True))
-    names_T = history.interest.topics_T
-    topic_I = np.array(
-        [str(names_T[topic_of[name]]) if name in topic_of else "" for name in seen.names_T.tolist()]
-    )
-    table = complements(seen, within).to_table(ITEM_LEVEL, topic_I)
-    return table.filter(pa.array([topic != "" for topic in table[c.TOPIC].to_pylist()], pa.bool_()))
+    found = complements(seen, within)
+    topic_I = assortment_of(past, history.topics).topic_I
+    code_T = topic_I[np.searchsorted(past.items_I, seen.names_T)]  # of the items seen
+    names_T = np.where(code_T < 0, "", history.interest.topics_T[code_T])
+    table = found.to_table(ITEM_LEVEL, names_T)
+    return table.filter(pc.not_equal(table[c.TOPIC], ""))
 
 
 def steps_of(history: History, past: Interactions) -> Integers:

@@ -12,13 +12,13 @@ from datetime import date, datetime, time
 
 import numpy as np
 
-from penchant import columns as c
 from penchant.data.events import PURCHASE, RETURN
 from penchant.interest.counts import Doubles, Flags, Integers
 from penchant.interest.history import History
 from penchant.interest.interactions import Interactions
 from penchant.interest.interest import Names, rows_of
 from penchant.interest.repurchase import touches
+from penchant.recommend.assortment import assortment_of
 
 DEAR = 10.0  # times the shop's median unit price
 RETURNED_DEAR = 3.0  # the same, of topics of which much comes back
@@ -79,11 +79,8 @@ def dear_purchases(history: History, past: Interactions, kinds: Sequence[str]) -
 def _rows(history: History, known: Interactions) -> tuple[Integers, Integers]:
     """Row of each interaction's user in a history, and its item's topic; -1 where there is none."""
     row_U = rows_of(known.users_U, history.interest.users_U)
-    topic_of = dict(
-        zip(*(history.topics.items[name].to_pylist() for name in (c.ITEM, c.TOPIC)), strict=True)
-    )
-    topic_I = np.array([topic_of.get(item, -1) for item in known.items_I.tolist()], dtype=np.int64)
-    return row_U[known.user_N], topic_I[known.item_N]
+    topic_I = assortment_of(known, history.topics).topic_I
+    return row_U[known.user_N], topic_I[known.item_N].astype(np.int64)
 
 
 def _single(history: History, kinds: Sequence[str], user_N: Integers, topic_N: Integers) -> Flags:
