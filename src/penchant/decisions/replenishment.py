@@ -54,7 +54,7 @@ class Due:
 def due(history: History, kinds: Sequence[str], ahead: int) -> Due:
     """Tell when each cell with `ENOUGH_GAPS` gaps is due within the next steps.
 
-    Costs some seconds for 50,000 cells. Raises HistoryError for a window of no steps.
+    Costs some ten seconds for 50,000 cells. Raises HistoryError for a window of no steps.
     """
     if ahead < 1:
         raise HistoryError(f"A window ahead has at least 1 step; found {ahead}.")
