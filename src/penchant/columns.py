@@ -79,6 +79,22 @@ GAIN_LOW = "gain_low"
 GAIN_HIGH = "gain_high"
 CHOSEN = "chosen"
 
+# Segments.
+STAGE = "stage"
+STAGE_BEFORE = "stage_before"
+SEGMENT = "segment"
+SEGMENT_BEFORE = "segment_before"
+USUAL = "usual"
+WANTS = "wants"
+GROUP = "group"
+SIZE = "size"
+SIZE_BEFORE = "size_before"
+STAYED = "stayed"
+RISING = "rising"
+FADING = "fading"
+SHOWN = "shown"
+TITLES = "titles"
+
 # Migrations.
 FROM = "from"
 TO = "to"

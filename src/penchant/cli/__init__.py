@@ -19,6 +19,7 @@ from penchant.cli.quarantine import quarantine
 from penchant.cli.recommendation import recommend
 from penchant.cli.releases import model
 from penchant.cli.rhythm import rhythm
+from penchant.cli.segments import segments
 from penchant.cli.series import NEGATIVE_NUMBERS, series
 from penchant.cli.serving import key, serve
 from penchant.cli.tuning import tune
@@ -36,6 +37,7 @@ VERBS = (
     forecast,
     recommend,
     churn,
+    segments,
     rhythm,
     migrate,
     experiment,

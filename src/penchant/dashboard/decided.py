@@ -9,6 +9,7 @@ from penchant.dashboard.block import Notes, Section
 from penchant.dashboard.churn import churn_section
 from penchant.dashboard.experiments import experiments_section
 from penchant.dashboard.policy import policy_section
+from penchant.dashboard.segments import segments_section
 from penchant.sheets import Filled
 
 Sheets = Mapping[str, Filled]
@@ -16,6 +17,7 @@ SECTIONS: dict[str, Callable[[Sheets], Section]] = {  # by the sheet that a sect
     "churn": churn_section,
     "experiments": experiments_section,
     "policies": policy_section,
+    "segments": segments_section,
 }
 
 
