@@ -12,15 +12,12 @@ def page(about: Sequence[str], rows: Sequence[Row], caveats: str) -> str:
     dataset, cutoff, window = rows[0].dataset, rows[0].cutoff, rows[0].window
     parts.append(f"## {dataset}: {cutoff} weeks known, weeks {window}")
     for title, mark in (
-        ("Stages beside RFM", lambda model: "(" not in model and " " not in model),
-        ("Stages less each peer", lambda model: "(" not in model and " - " in model),
-        ("What was said of each stage, and what came", lambda model: model.startswith("stage:")),
-        ("How far halves agree, by the number of groups", lambda model: model.endswith("groups")),
-        ("Groups of interest", lambda model: "(" in model and " - " not in model),
-        (
-            "Groups of interest: segments less each peer",
-            lambda model: "(" in model and " - " in model,
-        ),
+        ("Stages beside RFM", lambda name: "(" not in name and " " not in name),
+        ("Stages less each peer", lambda name: "(" not in name and " - " in name),
+        ("What was said of each stage, and what came", lambda name: name.startswith("stage:")),
+        ("How far halves agree, by the number of groups", lambda name: name.endswith("groups")),
+        ("Groups of interest", lambda name: "(" in name and " - " not in name),
+        ("Groups of interest, less each peer", lambda name: "(" in name and " - " in name),
     ):
         mine = [row for row in rows if mark(row.model)]
         parts += [f"### {title}", _table(mine)]

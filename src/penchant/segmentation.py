@@ -33,6 +33,7 @@ from penchant.sheets import days_ahead, sheet_named, write_sheet
 from penchant.workspace import Workspace
 
 CUSTOMERS, GROUPS = sheet_named("segments"), sheet_named("groups")
+CSV, PARQUET = ".csv", ".parquet"  # of an audience
 LISTS = (c.WANTS,)  # columns of several texts, which CSV joins
 
 
@@ -130,18 +131,25 @@ def shelf_of(workspace: Workspace, history: History) -> Shelf | None:
     return Shelf(past.of(history.interest.users_U), goods, float((end - start).days))
 
 
+def check_file(path: Path | None, audience: str | None) -> None:
+    """Refuse, before anything is computed, a file for no audience or of a format unknown."""
+    if path is None:
+        return
+    if audience is None:
+        raise DataError("A file is for one audience. Name the group with --audience.")
+    if path.suffix.lower() not in (CSV, PARQUET):
+        raise DataError(
+            f"An audience is written as {CSV} or {PARQUET}; found '{path.name}'. Name the file so."
+        )
+
+
 def write_audience(table: pa.Table, path: Path) -> None:
     """Write customers to a CSV or Parquet file, by the ending of its name.
 
     CSV holds several topics of a customer in one cell, with semicolons between them.
     """
-    kind = path.suffix.lower()
-    if kind not in (".csv", ".parquet"):
-        raise DataError(
-            f"An audience is written as .csv or .parquet; found '{path.name}'. Name the file so."
-        )
     partial = path.with_name(path.name + ".partial")
-    if kind == ".parquet":
+    if path.suffix.lower() == PARQUET:
         pq.write_table(table, partial, compression="zstd")
     else:
         csv.write_csv(_flat(table, LISTS), partial)

@@ -13,6 +13,7 @@ EVERYDAY = {
         "event",
         "field",
         "from",
+        "group",
         "image",
         "model",
         "name",

@@ -12,6 +12,7 @@ from penchant.console import progress, refusing, say, say_json
 
 if TYPE_CHECKING:
     from penchant.decisions.groups import Grouping
+    from penchant.workspace import Workspace
 
 NAMED = 3  # topics, and items, of a group in the table
 
@@ -33,46 +34,47 @@ def segments(
     Everyone's row goes to segments.parquet, every group's to groups.parquet. What can't be told, in
     small groups or without prices, is said.
     """
-    from penchant.errors import DataError
-    from penchant.segmentation import CUSTOMERS, GROUPS, segment_workspace, write_audience
+    from penchant.segmentation import CUSTOMERS, check_file, segment_workspace, write_audience
     from penchant.workspace import Workspace
 
     with refusing(json):
-        if file and not audience:
-            raise DataError("A file is for one audience. Name the group with --audience.")
+        check_file(file, audience)
         workspace = Workspace.open(config)
         with progress("Grouping customers"):
             found = segment_workspace(workspace, back)
-        told = None
-        if audience:
-            told = found.customers(audience)
-            if file:
-                write_audience(told, file)
-        path = CUSTOMERS.path(workspace)
+        table = found.customers(audience)
+        if file:
+            write_audience(table, file)
+        shown = table.slice(0, top).to_pylist()
         if json:
-            facts: dict[str, Any] = {
-                "steps": found.now.stages.steps,
-                "rows": len(found.now.made.users_U),
-                "path": path,
-                "groups_path": GROUPS.path(workspace),
-                "notes": found.notes,
-                "groups": found.table().to_pylist(),
-            }
-            if told is not None:
-                shown = told.slice(0, top).to_pylist()
-                facts |= {"audience": audience, "in_audience": len(told), "customers": shown}
-                facts |= {"file": file}
+            facts = _facts(found, workspace)
+            if audience:
+                chosen = {"audience": audience, "in_audience": len(table), "customers": shown}
+                facts |= chosen | {"file": file}
             say_json(facts)
             return
-        if told is None:
-            _print(found)
+        if audience:
+            _print_customers(f"{len(table):,} customers: {audience}", shown)
         else:
-            _print_customers(f"{len(told):,} customers: {audience}", told.slice(0, top).to_pylist())
-            if file:
-                say(f"All {len(told):,} of them are in {file}.")
+            _print(found)
         for note in found.notes:
             say(note)
-        say(f"Everyone's row is in {path}.")
+        if file:
+            say(f"All {len(table):,} customers of the audience are in {file}.")
+        say(f"Everyone's row is in {CUSTOMERS.path(workspace)}.")
+
+
+def _facts(found: "Grouping", workspace: "Workspace") -> dict[str, Any]:
+    from penchant.segmentation import CUSTOMERS, GROUPS
+
+    return {
+        "steps": found.now.stages.steps,
+        "rows": len(found.now.made.users_U),
+        "path": CUSTOMERS.path(workspace),
+        "groups_path": GROUPS.path(workspace),
+        "notes": found.notes,
+        "groups": found.table().to_pylist(),
+    }
 
 
 def _print(found: "Grouping") -> None:

@@ -22,7 +22,7 @@ from penchant.dashboard.block import (
     Tile,
     Tiles,
 )
-from penchant.dashboard.drawing import canvas, legend, name_axis, tooltip, value_axis
+from penchant.dashboard.drawing import below, canvas, legend, name_axis, tooltip, value_axis
 from penchant.decisions.groups import SEGMENT, STAGE
 from penchant.decisions.lifecycle import FADING, FREQUENT, GROWING, LOST, STAGES
 from penchant.sheets import Filled
@@ -79,13 +79,13 @@ def _sizes(stages: list[Row]) -> Chart:
     return Chart(
         "segment-sizes",
         "Customers in each stage",
-        "Each pair of bars is a stage, before and now, by the same rules. Everyone is in one stage.",
+        "Each pair of bars is a stage, before and now, by the same rules. Everyone is in one.",
         canvas(
             tooltip=tooltip("item"),
             legend=legend([name for name, _, _ in series]),
-            grid={"left": 8, "right": 16, "top": 36, "bottom": 8, "containLabel": True},
-            xAxis=name_axis(names),
-            yAxis=value_axis("customers"),
+            grid={"left": 8, "right": 16, "top": 32, "bottom": 32, "containLabel": True},
+            xAxis=value_axis(**below("customers")),
+            yAxis=name_axis(names, inverse=True),
             series=[
                 {
                     "type": "bar",
@@ -101,7 +101,7 @@ def _sizes(stages: list[Row]) -> Chart:
         ),
         (Column("Stage"), Column("Before", Form.COUNT), Column("Now", Form.COUNT)),
         [(row[c.GROUP], row[c.SIZE_BEFORE], row[c.SIZE]) for row in stages],
-        height=280,
+        height=360,
     )
 
 
@@ -114,8 +114,7 @@ def _stages(stages: list[Row]) -> Table:
             Column("Customers", Form.COUNT),
             Column("Stayed", Form.SHARE),
             Column("Spend expected", Form.COUNT),
-            Column("Rises", Form.PROSE),
-            Column("Fades", Form.PROSE),
+            Column("Rises and fades", Form.PROSE),
             Column("Show", Form.PROSE),
         ),
         [
@@ -124,15 +123,14 @@ def _stages(stages: list[Row]) -> Table:
                 row[c.SIZE],
                 row[c.STAYED],
                 row[c.SPEND],
-                _moving(row[c.RISING]),
-                _moving(row[c.FADING]),
+                _moving(row),
                 _shown(row),
             )
             for row in stages
         ],
-        "Stayed is the share of a stage's customers before who are in it now. A topic rises or fades "
-        "if its share of the forecasts changed by more than customers differ by chance; a dash "
-        "means that the group is too small to tell, or that nothing earlier is known.",
+        "Stayed is the share of a stage's customers before who are in it now. A topic rises or "
+        "fades if its share of the forecasts changed by more than customers differ by chance; a "
+        "dash means that the group is too small to tell, or that nothing earlier is known.",
     )
 
 
@@ -146,8 +144,7 @@ def _interests(interests: list[Row]) -> Table:
             Column("Before", Form.COUNT),
             Column("Stayed", Form.SHARE),
             Column("Wants more than others", Form.PROSE),
-            Column("Rises", Form.PROSE),
-            Column("Fades", Form.PROSE),
+            Column("Rises and fades", Form.PROSE),
             Column("Show", Form.PROSE),
         ),
         [
@@ -157,8 +154,7 @@ def _interests(interests: list[Row]) -> Table:
                 row[c.SIZE_BEFORE],
                 row[c.STAYED],
                 ", ".join(row[c.WANTS]) or "nothing in particular",
-                _moving(row[c.RISING]),
-                _moving(row[c.FADING]),
+                _moving(row),
                 _shown(row),
             )
             for row in interests
@@ -166,10 +162,13 @@ def _interests(interests: list[Row]) -> Table:
     )
 
 
-def _moving(topics: list[str] | None) -> str | None:
-    if topics is None:
+def _moving(row: Row) -> str | None:
+    """Topics that rise and fade: `rises: this, that; fades: those`; none where it can't be told."""
+    if row[c.RISING] is None:
         return None
-    return ", ".join(topics[:TOPICS]) or "none"
+    told = (("rises", row[c.RISING]), ("fades", row[c.FADING]))
+    parts = [f"{what}: {', '.join(topics[:TOPICS])}" for what, topics in told if topics]
+    return "; ".join(parts) or "nothing"
 
 
 def _shown(row: Row) -> str | None:
@@ -178,7 +177,7 @@ def _shown(row: Row) -> str | None:
     for item, title, why in zip(row[c.SHOWN], row[c.TITLES], row[c.BECAUSE], strict=True):
         by_rule.setdefault(why, []).append(title or item)
     return (
-        "; ".join(f"{why}: {', '.join(items[:TOPICS])}" for why, items in by_rule.items()) or None
+        "; ".join(f"{why}: {' · '.join(items[:TOPICS])}" for why, items in by_rule.items()) or None
     )
 
 

@@ -12,8 +12,8 @@ and in one only:
 7. occasional: everybody else.
 
 The usual level is that of the last steps, twice as many as are forecast, or since the customer
-was first seen. Clearly is beyond that level's interval and by a least share of it. The interval is a
-negative binomial's, as uneven as the customer's own steps are, so that a small basket's noise
+was first seen. Clearly is beyond that level's interval and by a least share of it. The interval is
+a negative binomial's, as uneven as the customer's own steps are, so that a small basket's noise
 moves nobody. The forecast's own interval doesn't serve: one that holds whatever a household may do
 next is so wide that nobody would ever grow or fade.
 The chance of anything, and the steps to expect it in, are those of the forecast of activity that
@@ -100,37 +100,22 @@ class Lifecycle:
         check_beside(history, made)
         past, ahead = history.interest, total_ahead(made)
         steps = sum(window.length for window in disjoint(made))
-        usual = self._usual(history, steps, target)
-        spend_U = expected_spend(history, made, target)
-        notes = []
-        if activity is None:
-            chance_U = 1 - counts.cumulative(0, ahead.mean, ahead.excess)
-            visits_U = ahead.mean
-            notes.append(
-                "Too few came back to forecast visits, so chances are those of the forecast over "
-                "topics, which are rather too high."
-            )
-        else:
+        chance_U, visits_U = 1 - counts.cumulative(0, ahead.mean, ahead.excess), ahead.mean
+        if activity is not None:
             check_beside(history, activity)
-            chance_U = activity.chance_UTW[:, 0, 0].astype(np.float64)
-            visits_U = activity.volume_UTW[:, 0, 0].astype(np.float64)
-        rich_U = np.zeros(len(chance_U), dtype=np.bool_)
-        if spend_U is None:
-            notes.append(f"No event has a value, so nobody can be called {FREQUENT}.")
-        else:
-            rich_U = upper_U(spend_U, self.top)
-        new_U = usual.first_U >= past.steps - steps
-        if past.steps <= steps:
-            notes.append(
-                f"{past.step.plural(past.steps)} are known, no more than the {steps} ahead, so "
-                "everyone is new."
+            chance_U, visits_U = (
+                of_UTW[:, 0, 0].astype(np.float64)
+                for of_UTW in (activity.chance_UTW, activity.volume_UTW)
             )
+        usual, spend_U = self._usual(history, steps, target), expected_spend(history, made, target)
+        new_U = usual.first_U >= past.steps - steps
+        high_U = upper_U(ahead.mean, self.top)
         known_U = visits_U[~new_U]
         rules = (
             (NEW, new_U),
             (LOST, chance_U < self.lost_chance),
             (FADING, self._apart(-ahead.mean, -usual.mean_U, -usual.low_U)),
-            (FREQUENT, rich_U & upper_U(ahead.mean, self.top)),
+            (FREQUENT, high_U & (False if spend_U is None else upper_U(spend_U, self.top))),
             (GROWING, self._apart(ahead.mean, usual.mean_U, usual.high_U)),
             (LOYAL, visits_U >= (np.median(known_U) if len(known_U) else 0)),
         )
@@ -145,7 +130,7 @@ class Lifecycle:
             chance_U=chance_U,
             usual=usual,
             spend_U=spend_U,
-            notes=tuple(notes),
+            notes=_untold(history, steps, activity is not None, spend_U is not None),
         )
 
     def _apart(self, mean_U: Doubles, usual_U: Doubles, end_U: Doubles) -> Flags:
@@ -172,6 +157,24 @@ class Lifecycle:
             for q in ((1 - self.level) / 2, (1 + self.level) / 2)
         )
         return Usual(sum_U * steps / span_U, low_U, high_U, first_U)
+
+
+def _untold(history: History, steps: int, visits: bool, values: bool) -> tuple[str, ...]:
+    """What can't be told, and why."""
+    notes, known = [], history.interest.steps
+    if not visits:
+        notes.append(
+            "Too few came back to forecast visits, so chances are those of the forecast over "
+            "topics, which are rather too high."
+        )
+    if not values:
+        notes.append(f"No event has a value, so nobody can be called {FREQUENT}.")
+    if known <= steps:
+        notes.append(
+            f"{history.interest.step.plural(known)} are known, no more than the {steps} ahead, so "
+            "everyone is new."
+        )
+    return tuple(notes)
 
 
 def upper_U(value_U: Doubles, share: float) -> Flags:

@@ -43,7 +43,7 @@ class Show:
     before: bool = False  # what was bought before the last steps, rather than in them
     price: str = ""  # low or high third of the topic
     novel: bool = False  # first sold in the last steps
-    own: bool = False  # only topics that the group wants more than others do
+    own: bool = False  # only topics that the group wants more than others do, if any
 
 
 ENTRY = Show(why="entry-level", whose="newcomers", price="low")
@@ -159,7 +159,7 @@ class Shelf:
         taken: set[int] = set()
         for show in shows:
             score_I = self._score_I(show, group_U, volume_T)
-            if show.own:
+            if show.own and len(own_T):
                 mine_T = np.append(np.isin(self.goods.topics_T, own_T), False)
                 score_I *= mine_T[self.goods.topic_I]
             topics: dict[int, int] = {}
