@@ -43,7 +43,7 @@ AHEAD = TASK.horizon
 ALL_AHEAD = Task(windows=(Window(0, AHEAD),))
 TESTED, EARLY, LATELY = 40, 36, 4  # weeks known; weeks earlier, that stability is asked over
 OURS, OWN = "stages", "expected_spend"
-PEERS = ("rfm_names", "rfm_kmeans")
+PEERS = ("rfm_names", "rfm_kmeans", "rfm_kmeans_log")
 MAPS = ("segments", "kmeans_shares", "nmf", "lda")
 FIXED = 8  # groups, beside the number that is stable
 PAIRS = 3  # of resamples
@@ -57,7 +57,8 @@ whether purchases fall below 0.8 or rise above 1.25 times the usual level, that 
 weeks, among customers known for longer than 12. That level is one of the stages' own measures, so
 these two suit stages better than RFM, as spend suits RFM better. RFM names are ten of the usual
 eleven, since here everyone has bought. RFM quintiles are of weeks since the last purchase and of
-weeks with one; k-means, on those and on spend, has as many groups as there are stages.
+weeks with one; k-means, on those and on spend, scaled or scaled logarithms, has as many groups as
+there are stages.
 
 In the tables of interests, `gain` is the log-likelihood of a purchase of the next 12 weeks under
 the pooled shares of the customer's group, less that under the shop's; `again` is the adjusted Rand
@@ -114,15 +115,16 @@ def known_at(history: History, cutoff: int) -> Known:
 
 def groupings(then: Known, now: Known) -> dict[str, tuple[np.ndarray, np.ndarray, int]]:
     """Codes of each grouping then and now, and how many groups it has."""
-    features, scaled = [rfm_features(one.past) for one in (then, now)], []
-    scale = rfm_scaled(features[0])
-    scaled = [scale(one) for one in features]
-    fitted = kmeans(scaled[0], len(STAGES))
-    return {
+    features = [rfm_features(one.past) for one in (then, now)]
+    found = {
         OURS: (then.stages.stage_U, now.stages.stage_U, len(STAGES)),
-        "rfm_names": (rfm_names(features[0]), rfm_names(features[1]), len(RFM)),
-        "rfm_kmeans": (fitted.predict(scaled[0]), fitted.predict(scaled[1]), len(STAGES)),
+        PEERS[0]: (rfm_names(features[0]), rfm_names(features[1]), len(RFM)),
     }
+    for name, told in ((PEERS[1], features), (PEERS[2], [np.log1p(one) for one in features])):
+        scale = rfm_scaled(told[0])
+        fitted = kmeans(scale(told[0]), len(STAGES))
+        found[name] = (*(fitted.predict(scale(one)) for one in told), len(STAGES))
+    return found
 
 
 Value = Callable[[np.ndarray], float]  # of weights of users

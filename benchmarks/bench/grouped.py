@@ -60,9 +60,9 @@ def _quintile(value_U: np.ndarray) -> np.ndarray:
 
 
 def rfm_scaled(feature_UF: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """What brings features to the mean and spread that these have, after a logarithm."""
-    mean_F, spread_F = np.log1p(feature_UF).mean(axis=0), np.log1p(feature_UF).std(axis=0)
-    return lambda asked_UF: (np.log1p(asked_UF) - mean_F) / spread_F
+    """What scales features by the mean and spread that these have."""
+    mean_F, spread_F = feature_UF.mean(axis=0), feature_UF.std(axis=0)
+    return lambda asked_UF: (asked_UF - mean_F) / spread_F
 
 
 def kmeans(feature_UF: np.ndarray, number: int, seed: int = 0) -> KMeans:
