@@ -55,10 +55,10 @@ as `spend_r2` for weeks with a purchase. `halved_auc` ranks groups, in the order
 earlier, by whether spend falls to half of the last 12 weeks' or less; `less_auc` and `more_auc` by
 whether purchases fall below 0.8 or rise above 1.25 times the usual level, that of the last 24
 weeks, among customers known for longer than 12. That level is one of the stages' own measures, so
-these two suit stages better than RFM, as spend suits RFM better. RFM names are ten of the usual
-eleven, since here everyone has bought. RFM quintiles are of weeks since the last purchase and of
-weeks with one; k-means, on those and on spend, scaled or scaled logarithms, has as many groups as
-there are stages.
+these two suit stages better than RFM, as spend suits RFM better. RFM is of the last 24 weeks: weeks
+since the last purchase, weeks with one, and spend. Its names, by quintiles of the first two, are
+ten of the usual eleven, since here everyone has bought; k-means, on all three, scaled or scaled
+logarithms, has as many groups as there are stages.
 
 In the tables of interests, `gain` is the log-likelihood of a purchase of the next 12 weeks under
 the pooled shares of the customer's group, less that under the shop's; `again` is the adjusted Rand

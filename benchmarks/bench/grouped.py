@@ -1,6 +1,6 @@
 """How shops group customers without a forecast: RFM by name and by k-means, shares of the past.
 
-RFM is how long ago the last purchase was, how many weeks had one, and what was spent.
+RFM is how long ago the last purchase was, how many weeks had one, and what was spent, lately.
 Source of the names: the map of quintiles that tools for marketing share.
 Shapes: U users, T topics, F features (recency, frequency, money).
 """
@@ -27,17 +27,19 @@ RFM = (
     ("champions", "5[4-5]"),
 )  # by the quintiles of recency and frequency, 5 the best
 TARGET = ("purchase",)
+WEEKS = 24  # looked back, so that groups mean the same at every cutoff
 
 
 def rfm_features(past: History) -> np.ndarray:
-    """Weeks since the last purchase, weeks with one and spend, `UF`."""
+    """Weeks since the last purchase, weeks with one and spend, `UF`, all of the last `WEEKS`."""
     mine, visits = past.interest, whole(past).interest
-    users = len(mine.users_U)
-    bought_N = visits.target_N(TARGET) > 0
-    last_U = np.full(users, -1)
+    users, since = len(mine.users_U), past.cutoff - WEEKS
+    bought_N = (visits.target_N(TARGET) > 0) & (visits.step_N >= since)
+    last_U = np.full(users, since - 1)
     np.maximum.at(last_U, visits.user_N[bought_N], visits.step_N[bought_N])
     weeks_U = np.bincount(visits.user_N, weights=bought_N, minlength=users)
-    spend_U = np.bincount(mine.user_N, weights=np.maximum(mine.money_N, 0), minlength=users)
+    money_N = np.maximum(mine.money_N, 0) * (mine.step_N >= since)
+    spend_U = np.bincount(mine.user_N, weights=money_N, minlength=users)
     return np.stack([mine.steps - 1 - last_U, weeks_U, spend_U], axis=1)
 
 
