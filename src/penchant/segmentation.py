@@ -70,7 +70,8 @@ def grouped(
     rules, horizon = lifecycle or Lifecycle(), replace(task, windows=(Window(0, task.horizon),))
     activity = whole(history)
     recipe = better(activity, horizon)
-    stages = rules.stages(history, made, _activity(recipe, activity, horizon), task.target)
+    visits = _activity(recipe, activity, horizon)
+    stages = rules.stages(history, made, visits, task.target)
     segments = (segmenting or Segmenting()).fit(made)
     now = Moment(made, stages, segments.assign(made))
     back = back or task.horizon
@@ -78,7 +79,8 @@ def grouped(
     try:
         past = history.until(history.cutoff - back)
         earlier = model.predict(past)
-        active = _activity(recipe, whole(past), horizon)
+        # Where visits are forecast now, they must be then: other chances would move stages.
+        active = None if visits is None else recipe.fit(whole(past), horizon).predict(whole(past))
         then = rules.stages(past, earlier, active, task.target)
         before = Moment(earlier, then, segments.assign(earlier))
     except HistoryError as error:
@@ -106,6 +108,11 @@ def _constancy(
     """How constant segments are, when they are found anew in the earlier forecast."""
     number = len(segments.names_G)
     found = replace(segmenting, numbers=(number,), some_agreement=-1.0).fit(before.made)
+    if len(found.names_G) < 2:
+        return (
+            f"Too few customers were there {now.made.step.plural(back)} ago to find segments anew, "
+            "so how constant they are can't be told."
+        )
     row_U = rows_of(now.made.users_U, before.made.users_U)
     before_U = np.where(row_U >= 0, found.assign(before.made)[row_U], -1)
     matched = match(now.segment_U, before_U, number)
