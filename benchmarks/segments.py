@@ -46,7 +46,7 @@ OURS, OWN = "stages", "expected_spend"
 PEERS = ("rfm_names", "rfm_kmeans", "rfm_kmeans_log")
 MAPS = ("segments", "kmeans_shares", "nmf", "lda")
 FIXED = 8  # groups, beside the number that is stable
-PAIRS = 3  # of resamples
+PAIRS = 2  # of resamples
 CAVEATS = """\
 `spend_r2` is the share of the variance of spend in the next 12 weeks that lies between groups;
 `spend_r2_ahead` is what is explained if each group's mean of 12 weeks earlier is expected of it.
@@ -258,7 +258,7 @@ def mapped(name: str, number: int, one: Known, row_U: np.ndarray, seed: int) -> 
     if name == "nmf":
         model = NMF(number, init="nndsvda", max_iter=400, random_state=seed)
     else:
-        model = LatentDirichletAllocation(number, random_state=seed)
+        model = LatentDirichletAllocation(number, max_doc_update_iter=20, random_state=seed)
     model.fit(csr_array(counts_UT)[row_U])
     return lambda asked: model.transform(csr_array(past_counts(asked.past))).argmax(
         axis=1
