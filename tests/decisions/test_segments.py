@@ -19,6 +19,7 @@ from penchant.interest.model import make_forecast
 from penchant.interest.task import Task, Window
 from penchant.interest.topics import choose_topics
 from penchant.models.gamma_poisson import GammaPoisson
+from penchant.models.popularity import Popularity
 from penchant.segmentation import grouped
 
 TASK = Task(windows=(Window(0, 4), Window(4, 8)))
@@ -65,6 +66,14 @@ def test_where_all_are_alike_there_are_no_segments_and_it_says_so():
     assert segments.names_G.tolist() == [EVERYONE]
     assert "don't fall into groups" in segments.notes[0]
     assert set(segments.assign(made).tolist()) == {0}
+
+
+def test_a_model_that_expects_the_same_of_everyone_makes_no_segments(communal):
+    _, history, _, _ = communal
+    made = Popularity().fit(history, TASK).predict(history)
+    segments = QUICK.fit(made)
+    assert segments.names_G.tolist() == [EVERYONE]
+    assert "the same interests of everyone" in segments.notes[0]
 
 
 def test_too_few_customers_are_not_grouped():

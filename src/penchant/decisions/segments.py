@@ -9,7 +9,7 @@ Blind to how much a customer buys, and to whatever the forecast doesn't know.
 Shapes: U users, T topics, G groups, K numbers of groups, L groups before.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -26,6 +26,7 @@ EVERYONE = "everyone"
 NAMED = 2  # topics in a segment's name
 TOLD = 5  # topics that tell a segment apart
 AND = " & "
+ALIKE = 1e-4  # deviation of roots of shares, below which all customers are alike
 LIFTED = 1.1  # times everyone's share, from which a topic tells a segment apart
 
 
@@ -112,57 +113,33 @@ class Segmenting:
                 f"two topics; here are {len(share_UT):,} and {len(made.topics_T):,}."
             )
             return _none(made, share_UT, np.empty(0), (), few)
+        if root_UT.std(axis=0).max() < ALIKE:
+            alike = "The forecast expects the same interests of everyone, so there are no segments."
+            return _none(made, share_UT, np.empty(0), (), alike)
         agreement_K = np.array([self._agreement(root_UT, number, random) for number in tried])
-        stable = [
-            number for number, one in zip(tried, agreement_K, strict=True) if one >= self.agreement
-        ]
-        best = tried[int(agreement_K.argmax())]
-        if agreement_K.max() < self.some_agreement:
+        stable = [tried[k] for k in np.flatnonzero(agreement_K >= self.agreement)]
+        best, most = tried[int(agreement_K.argmax())], agreement_K.max()
+        if most < self.some_agreement:
             apart = (
                 "Interests don't fall into groups: halves of the customers, clustered by "
                 f"themselves, agree on {best} groups best, by an adjusted Rand index of "
-                f"{agreement_K.max():.2f}; from {self.some_agreement} on there would be some."
+                f"{most:.2f}; from {self.some_agreement} on there would be some."
             )
             return _none(made, share_UT, agreement_K, tried, apart)
-        number = max(stable, default=best)
-        notes = []
+        number, notes = max(stable, default=best), []
         if not stable:
             notes.append(
                 f"Segments are weak: halves of the customers agree on {best} groups by an adjusted "
-                f"Rand index of {agreement_K.max():.2f} only."
+                f"Rand index of {most:.2f} only."
             )
-        centre_GT = self._clustered(root_UT, number, self.seed)
-        root_GT = self._merged(_roots(share_UT), centre_GT)
+        root_GT = self._merged(_roots(share_UT), self._clustered(root_UT, number, self.seed))
         if len(root_GT) < number:
             notes.append(
                 f"{number - len(root_GT)} of {number} segments had too few customers and were "
                 "merged into others."
             )
-        return self._told(made, share_UT, root_GT, (agreement_K, tried, tuple(notes)))
-
-    def _told(
-        self,
-        made: Forecast,
-        share_UT: Doubles,
-        root_GT: Doubles,
-        found: tuple[Doubles, tuple[int, ...], tuple[str, ...]],
-    ) -> Segments:
-        """The groups, the largest first, with their names."""
-        group_U = _nearest(_roots(share_UT), root_GT)
-        size_G = np.bincount(group_U, minlength=len(root_GT))
-        order_G = np.argsort(-size_G, kind="stable")
-        share_GT = np.stack([share_UT[group_U == group].mean(axis=0) for group in order_G])
-        share_T, (agreement_K, tried_K, notes) = share_UT.mean(axis=0), found
-        return Segments(
-            topics_T=made.topics_T,
-            share_T=share_T,
-            share_GT=share_GT,
-            root_GT=root_GT[order_G],
-            names_G=_names(made.topics_T, share_GT, share_T),
-            agreement_K=agreement_K,
-            tried_K=tried_K,
-            notes=notes,
-        )
+        told = _described(made, share_UT, root_GT)
+        return replace(told, agreement_K=agreement_K, tried_K=tried, notes=tuple(notes))
 
     def _clustered(self, root_UT: Doubles, number: int, seed: int) -> Doubles:
         fitted = KMeans(number, n_init=self.restarts, random_state=seed).fit(root_UT)
@@ -229,15 +206,26 @@ def _none(
 ) -> Segments:
     """One group of everyone."""
     share_T = share_UT.mean(axis=0) if len(share_UT) else np.full(len(made.topics_T), np.nan)
+    names_G = np.array([EVERYONE])
+    found = (share_T, share_T[None], np.sqrt(share_T)[None], names_G, agreement_K, tried, (why,))
+    return Segments(made.topics_T, *found)
+
+
+def _described(made: Forecast, share_UT: Doubles, root_GT: Doubles) -> Segments:
+    """The groups around some centres, the largest first, with their names."""
+    group_U = _nearest(_roots(share_UT), root_GT)
+    order_G = np.argsort(-np.bincount(group_U, minlength=len(root_GT)), kind="stable")
+    share_GT = np.stack([share_UT[group_U == group].mean(axis=0) for group in order_G])
+    share_T = share_UT.mean(axis=0)
     return Segments(
         topics_T=made.topics_T,
         share_T=share_T,
-        share_GT=share_T[None],
-        root_GT=np.sqrt(share_T)[None],
-        names_G=np.array([EVERYONE]),
-        agreement_K=agreement_K,
-        tried_K=tried,
-        notes=(why,),
+        share_GT=share_GT,
+        root_GT=root_GT[order_G],
+        names_G=_names(made.topics_T, share_GT, share_T),
+        agreement_K=np.empty(0),
+        tried_K=(),
+        notes=(),
     )
 
 
