@@ -3,8 +3,9 @@
     python benchmarks/segments.py            the whole benchmark; writes benchmarks/results
     python benchmarks/segments.py --early    the same four weeks earlier, to develop on; only prints
 
-Means and orders of groups are learned twelve weeks before they are asked for. Shapes: U users,
-T topics, D draws, G groups, F features.
+Means and orders of groups are learned twelve weeks before they are asked for. Forecasts are kept in
+benchmarks/.cells, so that a run that was stopped goes on.
+Shapes: U users, T topics, D draws, G groups, F features.
 """
 
 import shlex
@@ -19,6 +20,7 @@ from sklearn.decomposition import NMF, LatentDirichletAllocation
 from sklearn.metrics import adjusted_rand_score
 
 from bench.grouped import RFM, kmeans, past_counts, rfm_features, rfm_names, rfm_scaled
+from bench.keptforecast import kept_forecast
 from bench.machine import ROOT, setting
 from bench.rows import Row, write_rows
 from bench.segmentpage import page
@@ -95,7 +97,7 @@ class Known:
 def known_at(history: History, cutoff: int) -> Known:
     """Forecast at a cutoff, and look up what followed."""
     start, past = time.perf_counter(), history.until(cutoff)
-    made = Boosted().fit(past, TASK).predict(past)
+    made = kept_forecast(Boosted(), past, TASK)
     activity = whole(past)
     visits = better(activity, ALL_AHEAD).fit(activity, ALL_AHEAD).predict(activity)
     users_U = past.interest.users_U
