@@ -1,6 +1,6 @@
 """Forecasts kept on disk, so that a benchmark that was stopped goes on where it was.
 
-A file is named by a digest of the recipe and of what was known; it is made anew where there is none.
+A file is named by a digest of the recipe and of what was known; where there is none it is made.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from penchant.interest.model import Recipe
 from penchant.interest.task import Task
 
 FOLDER = ROOT / "benchmarks" / ".cells"
+ARRAYS = ("chance_UTW", "volume_UTW", "topic_shock_W", "user_shock_W")
 
 
 def kept_forecast(recipe: Recipe, past: History, task: Task) -> Forecast:
@@ -36,9 +37,6 @@ def kept_forecast(recipe: Recipe, past: History, task: Task) -> Forecast:
     save_file({name: getattr(made, name) for name in ARRAYS}, partial)
     partial.replace(path)
     return made
-
-
-ARRAYS = ("chance_UTW", "volume_UTW", "topic_shock_W", "user_shock_W")
 
 
 def _path(recipe: Recipe, past: History, task: Task) -> Path:
