@@ -67,7 +67,8 @@ the pooled shares of the customer's group, less that under the shop's; `again` i
 index of groups found in two resamples of customers; `weeks_4` and `weeks_12` that of groups found 4
 and 12 weeks earlier. Segments pool the forecast, the others purchases until the cutoff. Forecasts
 are `boosted` ones, made at each cutoff. Thresholds, and the distance between customers, were chosen
-at 28 to 36 weeks known. Brackets hold 95 % intervals over customers.
+at 28 to 36 weeks known. The time above leaves out forecasts that an earlier run kept. Brackets hold
+95 % intervals over customers.
 """
 
 
