@@ -23,7 +23,7 @@ catalog = "catalog.parquet"
 [forecast]
 windows = ["1-4", "5-8"]
 """
-USERS = 110
+USERS = 70
 
 
 @pytest.fixture(scope="module")
