@@ -60,7 +60,8 @@ class TestReadme:
         lines = "".join(self.blocks("sh")).splitlines()
         commands = [line.split("#")[0].split() for line in lines if line.startswith("penchant")]
         verbs = ["profile", "ingest", "check", "backtest", "fit", "forecast"]
-        verbs += ["recommend", "churn", "services", "community", "rhythm", "migrate", "report"]
+        verbs += ["recommend", "churn", "segments", "services", "community"]
+        verbs += ["rhythm", "migrate", "report"]
         assert [words[1] for words in commands] == verbs
         for words in commands:
             result = CliRunner().invoke(app, words[1:])

@@ -98,6 +98,22 @@ RISING = "rising"
 SUGGESTED = "suggested"
 MATES = "mates"
 
+# Segments.
+STAGE = "stage"
+STAGE_BEFORE = "stage_before"
+SEGMENT = "segment"
+SEGMENT_BEFORE = "segment_before"
+USUAL = "usual"
+WANTS = "wants"
+GROUP = "group"
+SIZE = "size"
+SIZE_BEFORE = "size_before"
+STAYED = "stayed"
+RISING = "rising"
+FADING = "fading"
+SHOWN = "shown"
+TITLES = "titles"
+
 # Migrations.
 FROM = "from"
 TO = "to"

@@ -21,6 +21,7 @@ from penchant.decisions.community import COMMUNITIES_SCHEMA, COMMUNITY_SCHEMA
 from penchant.decisions.complements import COMPLEMENTS_SCHEMA
 from penchant.decisions.contest import CHOICE_SCHEMA, POLICY_SCHEMA
 from penchant.decisions.experiment import EXPERIMENT_SCHEMA
+from penchant.decisions.groups import CUSTOMER_SCHEMA, GROUP_SCHEMA
 from penchant.decisions.services import SERVICES_SCHEMA
 from penchant.errors import ArtefactError, UnknownError
 from penchant.interest.history import History
@@ -214,6 +215,47 @@ SHEETS = (
             c.SUGGESTED: "Coffee > Espresso",
             c.VOLUME: 31.4,
             c.LIFT: 2.6,
+        },
+    ),
+    Sheet(
+        name="segments",
+        schema=CUSTOMER_SCHEMA,
+        key=c.USER,
+        verb="penchant segments",
+        about="Tell every customer's stage and segment of interest, now and some steps ago.",
+        example={
+            c.USER: "C011",
+            c.STAGE: "fading",
+            c.SEGMENT: "Green tea & Teapots",
+            c.STAGE_BEFORE: "loyal",
+            c.SEGMENT_BEFORE: "Green tea & Teapots",
+            c.CHANCE: 0.58,
+            c.VOLUME: 2.1,
+            c.USUAL: 5.5,
+            c.SPEND: 18.2,
+            c.WANTS: ["Green tea", "Espresso"],
+        },
+    ),
+    Sheet(
+        name="groups",
+        schema=GROUP_SCHEMA,
+        key=c.GROUP,
+        verb="penchant segments",
+        about="Tell groups of customers: sizes, what rises and fades, and what to show to them.",
+        example={
+            c.GROUP: "fading",
+            c.KIND: "stage",
+            c.SIZE: 214,
+            c.SIZE_BEFORE: 187,
+            c.STAYED: 0.46,
+            c.VOLUME: 530.5,
+            c.SPEND: 4120.0,
+            c.WANTS: ["Green tea"],
+            c.RISING: ["Espresso"],
+            c.FADING: ["Teapots"],
+            c.SHOWN: ["sencha-100g"],
+            c.TITLES: ["Sencha, 100 g"],
+            c.BECAUSE: ["bought before"],
         },
     ),
 )

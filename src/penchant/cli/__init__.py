@@ -20,6 +20,7 @@ from penchant.cli.quarantine import quarantine
 from penchant.cli.recommendation import recommend
 from penchant.cli.releases import model
 from penchant.cli.rhythm import rhythm
+from penchant.cli.segments import segments
 from penchant.cli.series import NEGATIVE_NUMBERS, series
 from penchant.cli.services import services
 from penchant.cli.serving import key, serve
@@ -40,6 +41,7 @@ VERBS = (
     churn,
     services,
     community,
+    segments,
     rhythm,
     migrate,
     experiment,

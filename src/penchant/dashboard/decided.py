@@ -10,6 +10,7 @@ from penchant.dashboard.churn import churn_section
 from penchant.dashboard.community import community_section
 from penchant.dashboard.experiments import experiments_section
 from penchant.dashboard.policy import policy_section
+from penchant.dashboard.segments import segments_section
 from penchant.dashboard.services import services_section
 from penchant.sheets import Filled
 
@@ -20,6 +21,7 @@ SECTIONS: dict[str, Callable[[Sheets], Section]] = {  # by the sheet that a sect
     "policies": policy_section,
     "services": services_section,
     "communities": community_section,
+    "segments": segments_section,
 }
 
 
