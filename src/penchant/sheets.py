@@ -18,7 +18,9 @@ import pyarrow.parquet as pq
 from penchant import columns as c
 from penchant.decisions.churn import CHURN_SCHEMA
 from penchant.decisions.contest import CHOICE_SCHEMA, POLICY_SCHEMA
+from penchant.decisions.demand import DEMAND_SCHEMA
 from penchant.decisions.experiment import EXPERIMENT_SCHEMA
+from penchant.decisions.stock import STOCK_SCHEMA
 from penchant.errors import ArtefactError, UnknownError
 from penchant.interest.history import History
 from penchant.workspace import Workspace
@@ -141,6 +143,41 @@ SHEETS = (
             c.OPTION: "free delivery",
             c.PROPENSITY: 0.93,
             c.EXPECTED: 0.061,
+        },
+    ),
+    Sheet(
+        name="demand",
+        schema=DEMAND_SCHEMA,
+        key=c.TOPIC,
+        verb="penchant demand",
+        about="Tell how much will be wanted of the shop, a department or a topic, step by step.",
+        example={
+            c.TOPIC: "Tea > Green tea",
+            c.TREE_LEVEL: "topic",
+            c.START: date(2026, 3, 2),
+            c.USERS_SUM: 41.3,
+            c.REMAINDER: 2.1,
+            c.MEAN: 44.8,
+            c.LOW: 35,
+            c.HIGH: 55,
+        },
+    ),
+    Sheet(
+        name="stock",
+        schema=STOCK_SCHEMA,
+        key=c.ITEM,
+        verb="penchant demand --stock FILE",
+        about="Tell what to hold of an item, when it sells out, and what to clear.",
+        example={
+            c.ITEM: "i68",
+            c.TOPIC: "Tea > Green tea",
+            c.ON_HAND: 12.0,
+            c.UNITS: 96.2,
+            c.REORDER: 21,
+            c.SAFETY: 6.7,
+            c.COVER: 10.5,
+            c.SOLD_OUT: 0.31,
+            c.ADVICE: "order",
         },
     ),
 )

@@ -10,6 +10,7 @@ import typer
 
 from penchant.cli.churn import churn
 from penchant.cli.data import check, ingest, init, profile
+from penchant.cli.demand import demand
 from penchant.cli.experiment import experiment
 from penchant.cli.machine import demo, doctor
 from penchant.cli.models import backtest, fit, forecast, report
@@ -36,6 +37,7 @@ VERBS = (
     forecast,
     recommend,
     churn,
+    demand,
     rhythm,
     migrate,
     experiment,

@@ -7,6 +7,7 @@ from datetime import date
 from penchant.dashboard import numbers
 from penchant.dashboard.block import Notes, Section
 from penchant.dashboard.churn import churn_section
+from penchant.dashboard.demand import demand_section
 from penchant.dashboard.experiments import experiments_section
 from penchant.dashboard.policy import policy_section
 from penchant.sheets import Filled
@@ -14,6 +15,7 @@ from penchant.sheets import Filled
 Sheets = Mapping[str, Filled]
 SECTIONS: dict[str, Callable[[Sheets], Section]] = {  # by the sheet that a section is made from
     "churn": churn_section,
+    "demand": demand_section,
     "experiments": experiments_section,
     "policies": policy_section,
 }
