@@ -128,18 +128,10 @@ def scores(
     return found
 
 
-class Log:
-    """The public log's events, as a store offers them."""
-
-    def events(self) -> ibis.Table:
-        """Every event."""
-        return ibis.memtable(PUBLIC[JOURNEY]().events)
-
-
 def service_rows(history: History, past: History, made: Demand, task: Task) -> list[Row]:
     """How often reorder points held, over items bought lately."""
     items_I = np.array(history.topics.items[c.ITEM].to_pylist(), dtype=np.str_)
-    later: Any = item_sales(Log(), history, task, items_I)  # type: ignore[arg-type]
+    later = item_sales(ibis.memtable(PUBLIC[JOURNEY]().events), history, task, items_I)
     cutoff = past.cutoff
     lately_I = later.count_IS[:, cutoff - LATELY : cutoff].any(axis=1)
     whole_IS, topic_I = later.count_IS[lately_I], later.topic_I[lately_I]

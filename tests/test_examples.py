@@ -60,7 +60,7 @@ class TestReadme:
         lines = "".join(self.blocks("sh")).splitlines()
         commands = [line.split("#")[0].split() for line in lines if line.startswith("penchant")]
         verbs = ["profile", "ingest", "check", "backtest", "fit", "forecast"]
-        verbs += ["recommend", "churn", "rhythm", "migrate", "report"]
+        verbs += ["recommend", "churn", "demand", "rhythm", "migrate", "report"]
         assert [words[1] for words in commands] == verbs
         for words in commands:
             result = CliRunner().invoke(app, words[1:])

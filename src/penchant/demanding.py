@@ -1,11 +1,12 @@
 """Demand and stock of a workspace: the standing forecast's sums, what series say, what to hold.
 
-Shapes: U users, T topics, W windows, I items, S steps.
+Shapes: T topics, I items, S steps known, H steps ahead, N rows of events.
 """
 
 from dataclasses import dataclass, replace
 
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -91,10 +92,9 @@ def earlier_users(history: History, recipe: Recipe, task: Task) -> tuple[Users, 
     return (Users.of(cutoff, task.windows, told.total("users").mean),)
 
 
-def item_sales(store: Store, history: History, task: Task, items_I: Names) -> Sales:
+def item_sales(events: ir.Table, history: History, task: Task, items_I: Names) -> Sales:
     """What was bought of some items in the steps that a history knows."""
     past, steps = history.interest, history.interest.steps
-    events = store.events()
     named = ibis.memtable(pa.table({c.ITEM: pa.array(items_I.tolist(), pa.string())}))
     wanted = events.filter(events[c.KIND].isin(task.target)).semi_join(named, c.ITEM)
     times = wanted[c.QUANTITY].fill_null(1.0)
@@ -134,7 +134,7 @@ def _inventory(
     columns = {name: held.rows[name].to_numpy(zero_copy_only=False) for name in NUMBERS}
     stock = Stock(np.array(held.rows[c.ITEM].to_pylist(), dtype=np.str_), *columns.values())
     task = workspace.task
-    sales = item_sales(workspace.store(), history, task, stock.items_I)
+    sales = item_sales(workspace.store().events(), history, task, stock.items_I)
     count_TS = history.topic_count_TS(task.target).astype(np.float64)
     found = inventory(made, count_TS, sales, stock, service)
     if not held.refused:

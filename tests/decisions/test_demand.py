@@ -153,7 +153,7 @@ def test_a_step_in_no_window_is_told_by_series_and_said(made, shop):
 
 def test_too_short_a_history_and_other_cutoffs_are_refused(made, shop):
     now = Users.of(STEPS, TASK.windows, made[1].total("users").mean)
-    with pytest.raises(HistoryError, match="at least 8 steps"):
+    with pytest.raises(HistoryError, match="at least 8 steps after the first"):
         demand(shop[0].until(6), replace(now, cutoff=6), TASK)
     with pytest.raises(HistoryError, match="after 36 steps"):
         demand(shop[0].until(STEPS - 1), now, TASK)
@@ -206,6 +206,16 @@ def test_intervals_are_learned_to_hold_what_they_say(excess):
     busy_N = mean_KNH[0][:, 0] > 5
     inside = (low_NH <= count_KNH[8:]) & (count_KNH[8:] <= high_NH)
     assert 0.72 < inside[:, busy_N].mean() < 0.95
+
+
+@pytest.mark.parametrize(("step", "features"), [(Step.DAY, 10), (Step.MONTH, 2)])
+def test_days_of_the_week_and_seasons_are_told_where_there_are_any(step, features):
+    nothing = Calendar(np.zeros((1, 0)), np.zeros(0))
+    short = almanac(step, 100, 10, 2, nothing).feature_NF
+    assert short.shape == (12, features)
+    long = almanac(step, 100, 2 * step.per_year, 2, nothing)
+    assert long.feature_NF.shape == (2 * step.per_year + 2, features + 4)
+    assert long.seldom_F.sum() == 2
 
 
 def test_an_almanac_knows_a_months_start_and_holidays():

@@ -55,24 +55,26 @@ def demand(
             for advice in (SELLS_OUT, ORDER, CLEAR)
         }
         paths = [DEMAND.path(workspace), *([STOCK.path(workspace)] if items else [])]
-        notes = [*found.notes, *(found.inventory.notes if found.inventory else ())]
         if json:
-            weights = found.demand.weights
-            facts = {
-                "model": found.model,
-                "weights": {"shop": weights.shop, "topics": weights.topics},
-                "paths": paths,
-                "notes": notes,
-            }
             told = {advice: mine[:top] for advice, mine in lists.items()} if items else None
-            say_json({**facts, "demand": shown, "stock": told})
+            say_json({**_facts(found), "paths": paths, "demand": shown, "stock": told})
             return
         _print(shown, found, by_step=bool(topic))
         for advice, mine in lists.items():
             _print_items(advice, mine, top)
-        for note in notes:
+        for note in _facts(found)["notes"]:
             say(note)
         say(f"All {len(rows) + len(items):,} rows are in {' and '.join(map(str, paths))}.")
+
+
+def _facts(found: "Planned") -> Row:
+    """The model, how far it was followed, and what can't be told."""
+    weights = found.demand.weights
+    return {
+        "model": found.model,
+        "weights": {"shop": weights.shop, "topics": weights.topics},
+        "notes": [*found.notes, *(found.inventory.notes if found.inventory else ())],
+    }
 
 
 def _named(rows: list[Row], names: list[str]) -> list[Row]:

@@ -6,7 +6,8 @@ for the shop's level, and for the topics' shares of it. Weights are those at whi
 forecast would have been least off, leaning on fixed ones. Topics, departments and the shop are then
 reconciled. Within a window, users' sums are spread over steps as the direct forecast is.
 Counts are engagements of the task's kinds: purchases, not units.
-Shapes: U users, T topics, W windows, N nodes of the tree, S steps known, H steps ahead, K cutoffs.
+Shapes: U users, T topics, W windows, N nodes of the tree, S steps known, H steps ahead, C steps of
+both, K cutoffs.
 """
 
 from collections.abc import Sequence
@@ -195,7 +196,12 @@ def drawn(
 
 
 def _apart(direct_T: Doubles, users_T: Doubles) -> tuple[float, Doubles]:
-    """Logarithms of users' sums over direct forecasts: of the shop, and of topics' shares."""
+    """Logarithms of users' sums over direct forecasts: of the shop, and of topics' shares.
+
+    Sums of nothing at all say nothing.
+    """
+    if not users_T.sum():
+        return 0.0, np.zeros(len(users_T))
     level = float(np.log((users_T.sum() + 0.5) / (direct_T.sum() + 0.5)))
     return level, np.log((users_T * np.exp(-level) + 0.5) / (direct_T + 0.5))
 

@@ -43,7 +43,7 @@ class Direct:
         known = count_TS.shape[1]
         if known < LEAST_STEPS:
             raise HistoryError(
-                f"Demand needs at least {LEAST_STEPS} steps of history; found {known}. "
+                f"Demand needs at least {LEAST_STEPS} steps after the first; found {known}. "
                 "Bring an older log, or choose a shorter step."
             )
         late = max(0, known - self.look_back)

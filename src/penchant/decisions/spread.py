@@ -4,7 +4,7 @@ A variance is `(1 + growth · steps ahead) · (scale · mean + excess · mean²)
 the tree share all three, where earlier counts were likeliest as negative binomials; each series has
 a factor of its own that leans on 1, so that sparse series borrow from the others. At last the
 variances of a level are stretched until as many earlier counts lie within intervals as should.
-Shapes: K cutoffs, N nodes, M nodes of a level, H steps ahead, C cells known.
+Shapes: K cutoffs, N nodes, M nodes of a level, H steps ahead, C cells known, F factors.
 """
 
 from dataclasses import dataclass

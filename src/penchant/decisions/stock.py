@@ -5,7 +5,7 @@ purchase. How far sums over several steps were off at earlier cutoffs makes it a
 so that slow movers get whole units and no normal distribution.
 Promotions of single items and prices are not known here. Demand that was never seen, since an item
 was out of stock, isn't counted.
-Shapes: I items, T topics, S steps known, H steps ahead, K cutoffs.
+Shapes: I items, T topics, N nodes of the tree, S steps known, H steps ahead, K cutoffs.
 """
 
 from dataclasses import dataclass, replace

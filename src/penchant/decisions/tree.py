@@ -1,6 +1,7 @@
 """The category tree that demand adds up over: topics, their departments, the shop.
 
-Shapes: T topics, D departments, N nodes (the shop, then departments, then topics), H steps.
+Shapes: T topics, D departments, N nodes (the shop, then departments, then topics),
+A nodes above topics, S steps, H steps ahead.
 """
 
 from dataclasses import dataclass
