@@ -23,8 +23,8 @@ EXCESSES = (0.0005, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 FACTORS = np.geomspace(0.25, 8.0, 11)  # of a series' variance
 LEAN = 1.0  # deviation of a factor's logarithm
 THINNED = 6  # errors of one series that count as one: they overlap in time
-MOST_CELLS = 20_000  # that tell what a level's series share
-CALIBRATED = 0.8  # level of the intervals that are held against what came
+MOST_CELLS = 20_000  # that tell what a level's series share; more take long
+CENTRAL = (0.1, 0.9)  # quantiles of the intervals that are held against what came
 STRETCHES = np.geomspace(0.25, 4.0, 17)
 UNKNOWN = (3.0, 0.1, 0.05)  # scale, growth and excess, where nothing could be learned
 
@@ -39,16 +39,17 @@ class Spread:
     excess_N: Doubles
 
     def variance_NH(self, mean_NH: Doubles) -> Doubles:
-        """Variance of each node's count in each step ahead."""
+        """Variance of each node's count in each step ahead, never below the Poisson's."""
         ahead_1H = np.arange(mean_NH.shape[1])[None, :]
         parts = (self.scale_N[:, None], self.growth_N[:, None], self.excess_N[:, None])
-        return self.factor_N[:, None] * _variance(mean_NH, ahead_1H, *parts)
+        variance_NH = self.factor_N[:, None] * _variance(mean_NH, ahead_1H, *parts)
+        return np.maximum(variance_NH, mean_NH)
 
     def variance_N(self, mean_N: Doubles, steps_N: Doubles) -> Doubles:
         """Variance of each node's count that far ahead, of counts that were summed so far."""
         ahead_N = np.maximum(steps_N - 1, 0)
         parts = (self.scale_N, self.growth_N, self.excess_N)
-        return self.factor_N * _variance(mean_N, ahead_N, *parts)
+        return np.maximum(self.factor_N * _variance(mean_N, ahead_N, *parts), mean_N)
 
     def quantile_NH(self, q: float, mean_NH: Doubles) -> Integers:
         """Smallest count whose cumulative probability reaches `q`, of negative binomials."""
@@ -65,8 +66,16 @@ def unknown_spread(nodes: int) -> Spread:
     return Spread(np.ones(nodes), *(np.full(nodes, value) for value in UNKNOWN))
 
 
-def learn_spread(mean_KNH: Doubles, count_KNH: Doubles, level_N: Integers) -> Spread:
-    """Learn from forecasts and what came, NaN where it isn't known yet."""
+def learn_spread(
+    mean_KNH: Doubles,
+    count_KNH: Doubles,
+    level_N: Integers,
+    held: tuple[float, float] = CENTRAL,
+) -> Spread:
+    """Learn from forecasts and what came, NaN where it isn't known yet.
+
+    `held` are the quantiles between which as many earlier counts are to lie as should.
+    """
     made = unknown_spread(len(level_N))
     for level in np.unique(level_N):
         of_N = level_N == level
@@ -76,10 +85,12 @@ def learn_spread(mean_KNH: Doubles, count_KNH: Doubles, level_N: Integers) -> Sp
             continue
         _, node_C, ahead_C = np.nonzero(known_KMH)
         mean_C, count_C = mean_KMH[known_KMH], count_KMH[known_KMH]
-        fit = _likeliest(count_C, mean_C, ahead_C)
+        some = slice(None, None, -(-len(count_C) // MOST_CELLS))
+        fit = _likeliest(count_C[some], mean_C[some], ahead_C[some])
         variance_C = _variance(mean_C, ahead_C, *fit)
         factor_M = _factors(count_C, mean_C, variance_C, node_C, int(of_N.sum()))
-        stretch = _stretch(count_C, mean_C, variance_C * factor_M[node_C])
+        variance_C *= factor_M[node_C]
+        stretch = _stretch(count_C[some], mean_C[some], variance_C[some], held)
         made.factor_N[of_N] = stretch * factor_M
         made.scale_N[of_N], made.growth_N[of_N], made.excess_N[of_N] = fit
     return made
@@ -87,8 +98,6 @@ def learn_spread(mean_KNH: Doubles, count_KNH: Doubles, level_N: Integers) -> Sp
 
 def _likeliest(count_C: Doubles, mean_C: Doubles, ahead_C: Integers) -> tuple[float, float, float]:
     """Scale, growth and excess under which counts are likeliest."""
-    every = -(-len(count_C) // MOST_CELLS)
-    count_C, mean_C, ahead_C = count_C[::every], mean_C[::every], ahead_C[::every]
     return max(
         product(SCALES, GROWTHS, EXCESSES),
         key=lambda fit: likelihood_C(count_C, mean_C, _variance(mean_C, ahead_C, *fit)).sum(),
@@ -137,12 +146,18 @@ def _factors(
     return np.asarray(FACTORS[score_FM.argmax(axis=0)])
 
 
-def _stretch(count_C: Doubles, mean_C: Doubles, variance_C: Doubles) -> float:
-    """The factor at which intervals cover as many counts as they should."""
+def _stretch(
+    count_C: Doubles, mean_C: Doubles, variance_C: Doubles, held: tuple[float, float]
+) -> float:
+    """The factor at which as many counts as should lie between two quantiles.
+
+    By the non-randomised probability integral transform: see `counts.covered`.
+    """
     covered = []
     for stretch in STRETCHES:
         excess_C = over(stretch * variance_C, mean_C)
         low_C = counts.cumulative(count_C - 1, mean_C, excess_C)
         high_C = counts.cumulative(count_C, mean_C, excess_C)
-        covered.append(counts.covered(low_C, high_C, CALIBRATED).mean())
-    return float(np.interp(CALIBRATED, np.maximum.accumulate(covered), STRETCHES))
+        inside_C = np.minimum(high_C, held[1]) - np.maximum(low_C, held[0])
+        covered.append((np.maximum(inside_C, 0) / np.maximum(high_C - low_C, 1e-12)).mean())
+    return float(np.interp(held[1] - held[0], np.maximum.accumulate(covered), STRETCHES))

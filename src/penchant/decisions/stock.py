@@ -37,6 +37,7 @@ STOCK_SCHEMA = pa.schema(
     ]
 )
 HALF_LIFE = 8.0  # steps, of a purchase in an item's share
+LATELY = 8  # steps in which an item was bought that tells how far demand was off
 UNITS_LEAN = 3.0  # purchases with the topic's units, added to an item's own
 SCATTER = 0.5  # variance of a purchase's units over their squared mean, where too few tell it
 LEAST_PURCHASES = 50  # that tell it
@@ -133,7 +134,7 @@ def inventory(
     known_I = (sales.topic_I >= 0) & sales.count_IS.any(axis=1)
     steps = sales.count_IS.shape[1]
     mean_IH = share_I(sales, count_TS, steps)[:, None] * _by_item(demand, demand.mean_NH, sales)
-    spread = _spread(demand, count_TS, sales)
+    spread = _spread(demand, count_TS, sales, service)
     each_I, scatter = _units(sales)
     days = DAYS[demand.step]
     lead_I, review_I = stock.lead_I / days, np.nan_to_num(stock.review_I) / days
@@ -184,8 +185,11 @@ def _by_item(demand: Demand, value_NH: Doubles, sales: Sales) -> Doubles:
     return np.where(sales.topic_I[:, None] >= 0, topic_TH[sales.topic_I], 0.0)
 
 
-def _spread(demand: Demand, count_TS: Doubles, sales: Sales) -> Spread:
-    """How far items' demand, summed over steps, was off at earlier cutoffs."""
+def _spread(demand: Demand, count_TS: Doubles, sales: Sales, service: float) -> Spread:
+    """How far items' demand, summed over steps, was off at earlier cutoffs.
+
+    Held against how often it stayed within the service level's quantile.
+    """
     items, known = sales.count_IS.shape
     if not len(demand.earlier.cutoff_K) or not items:
         return unknown_spread(items)
@@ -198,8 +202,11 @@ def _spread(demand: Demand, count_TS: Doubles, sales: Sales) -> Spread:
         came_IH = np.full_like(sums[-1], np.nan)
         ahead = min(known - cutoff, came_IH.shape[1])
         came_IH[:, :ahead] = sales.count_IS[:, cutoff : cutoff + ahead].cumsum(axis=1)
+        lately_I = sales.count_IS[:, max(0, cutoff - LATELY) : cutoff].any(axis=1)
+        came_IH[~lately_I] = np.nan  # what wasn't sold then is no guide to what is sold now
         came.append(came_IH)
-    return learn_spread(np.stack(sums), np.stack(came), np.zeros(items, dtype=np.int64))
+    level_I = np.zeros(items, dtype=np.int64)
+    return learn_spread(np.stack(sums), np.stack(came), level_I, (0.0, service))
 
 
 def _units(sales: Sales) -> tuple[Doubles, float]:
