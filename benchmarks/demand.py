@@ -33,6 +33,7 @@ from penchant.decisions.stock import Stock, inventory
 from penchant.decisions.tree import DEPARTMENT, LEVELS, TOPIC, Tree
 from penchant.demanding import earlier_users, item_sales
 from penchant.errors import DataError
+from penchant.evaluation.ledger import ALL
 from penchant.interest.history import History
 from penchant.interest.task import Task, Window
 from penchant.models.boosted import Boosted
@@ -74,7 +75,8 @@ def ask(history: History, cutoff: int, ahead: int) -> list[Row]:
     told = recipe.fit(past, task).predict(past)
     users = Users.of(cutoff, task.windows, told.total("users").mean)
     made = demand(past, users, task, tested=earlier_users(past, recipe, task))
-    tell(f"{cutoff}: demand in {time.monotonic() - began:.0f} s, {made.weights}")
+    seconds = time.monotonic() - began
+    tell(f"{cutoff}: demand in {seconds:.0f} s, {made.weights}")
     tree = made.tree
     count_TS = history.topic_count_TS(task.target).astype(np.float64)
     unknown_NH = np.full_like(made.direct_NH, np.nan)
@@ -90,7 +92,8 @@ def ask(history: History, cutoff: int, ahead: int) -> list[Row]:
     for model, one in found.items():
         for metric, value in scores(one, came_NH, past_NS, sales(past, tree), tree).items():
             rows.append(Row(JOURNEY, cutoff, window, model, metric, value))
-    return rows + service_rows(history, past, made, task)
+    rows += service_rows(history, past, made, task)
+    return [*rows, Row(JOURNEY, cutoff, ALL, OURS, "seconds", seconds)]
 
 
 def features(past: History, tree: Tree, ahead: int) -> np.ndarray:
@@ -175,7 +178,7 @@ def page(about: Sequence[str], rows: Sequence[Row]) -> str:
         mine = [row for row in rows if row.cutoff == cutoff]
         window = mine[0].window
         parts.append(f"## Complete Journey: {cutoff} weeks known, weeks {window}")
-        scored = [row for row in mine if row.metric not in HELD]
+        scored = [row for row in mine if row.metric not in (*HELD, "seconds")]
         found = {(row.model, row.metric): row.value for row in scored}
         metrics = list(dict.fromkeys(row.metric for row in scored))
         models = list(dict.fromkeys(row.model for row in scored))
@@ -189,6 +192,10 @@ def page(about: Sequence[str], rows: Sequence[Row]) -> str:
         ]
         heads = [f"{metric}, weeks {lead}" for lead in leads for metric in HELD]
         parts.append(table(("reorder point", *heads), body))
+        spent = held[OURS, ALL, "seconds"]
+        parts.append(
+            f"* seconds of {OURS}, fits of `boosted` to two cutoffs among them: {spent:.1f}"
+        )
     return "\n\n".join(parts) + "\n"
 
 
