@@ -84,6 +84,16 @@ def test_units_scale_what_is_needed(planted):
     assert six.reorder_I.sum() == pytest.approx(6 * one.reorder_I.sum(), rel=0.25)
 
 
+def test_an_item_sold_by_the_litre_leaves_the_others_points_alone(planted):
+    made, count_TS, sales, _ = planted
+    litres = replace(sales, units_I=sales.units_I.copy(), squares_I=sales.squares_I.copy())
+    litres.units_I[3] *= 10_000
+    litres.squares_I[3] *= 4e8  # as far apart again as its mean
+    plain = inventory(made, count_TS, sales, stock_of(ITEMS), 0.9).reorder_I
+    found = inventory(made, count_TS, litres, stock_of(ITEMS), 0.9).reorder_I
+    assert found[20:].sum() == pytest.approx(plain[20:].sum(), rel=0.1)
+
+
 def test_items_share_out_their_topic(planted):
     made, count_TS, sales, _ = planted
     assert share_I(sales, count_TS, STEPS).sum() == pytest.approx(1.0)

@@ -38,7 +38,7 @@ STOCK_SCHEMA = pa.schema(
 )
 HALF_LIFE = 8.0  # steps, of a purchase in an item's share
 LATELY = 8  # steps in which an item was bought that tells how far demand was off
-UNITS_LEAN = 3.0  # purchases with the topic's units, added to an item's own
+UNITS_LEAN = 3.0  # purchases with the units of the topic's middle item, added to an item's own
 SCATTER = 0.5  # variance of a purchase's units over their squared mean, where too few tell it
 LEAST_PURCHASES = 50  # that tell it
 LIKELY = 0.5  # chance of selling out from which an item is said to
@@ -212,18 +212,18 @@ def _spread(demand: Demand, count_TS: Doubles, sales: Sales, service: float) -> 
 def _units(sales: Sales) -> tuple[Doubles, float]:
     """Units of an engagement with each item, and how they scatter, over their squared mean."""
     times_I = sales.count_IS.sum(axis=1)
-    topics = int(sales.topic_I.max(initial=-1)) + 2  # -1 is the last
-    all_T, times_T = (
-        np.bincount(sales.topic_I % topics, part_I, topics) for part_I in (sales.units_I, times_I)
-    )
-    usual_T = np.divide(all_T, times_T, out=np.ones(topics), where=times_T > 0)
-    own_I = sales.units_I + UNITS_LEAN * usual_T[sales.topic_I % topics]
-    each_I = own_I / (times_I + UNITS_LEAN)
-    if times_I.sum() < LEAST_PURCHASES:
+    some_I = (times_I > 0) & (sales.units_I > 0)
+    mean_I = np.divide(sales.units_I, times_I, out=np.ones_like(times_I), where=some_I)
+    usual_I = np.ones_like(times_I)
+    for topic in np.unique(sales.topic_I[some_I]):
+        of_I = sales.topic_I == topic
+        # The middle item, since one that is sold by the litre would drown all others.
+        usual_I[of_I] = np.median(mean_I[of_I & some_I])
+    each_I = (sales.units_I + UNITS_LEAN * usual_I) / (times_I + UNITS_LEAN)
+    if times_I[some_I].sum() < LEAST_PURCHASES:
         return each_I, SCATTER
-    mean_I = np.divide(sales.units_I, times_I, out=np.zeros_like(times_I), where=times_I > 0)
-    apart = float((sales.squares_I - times_I * mean_I**2).sum())
-    return each_I, max(0.0, apart / float((times_I * mean_I**2).sum()))
+    apart_I = np.maximum(sales.squares_I - times_I * mean_I**2, 0)
+    return each_I, float((apart_I[some_I] / mean_I[some_I] ** 2).sum() / times_I[some_I].sum())
 
 
 def _until(mean_IH: Doubles, until_I: Doubles) -> Doubles:
