@@ -61,7 +61,7 @@ class TestReadme:
         commands = [line.split("#")[0].split() for line in lines if line.startswith("penchant")]
         verbs = ["profile", "ingest", "check", "backtest", "fit", "forecast"]
         verbs += ["recommend", "churn", "segments", "services", "community"]
-        verbs += ["rhythm", "migrate", "report"]
+        verbs += ["demand", "rhythm", "migrate", "report"]
         assert [words[1] for words in commands] == verbs
         for words in commands:
             result = CliRunner().invoke(app, words[1:])

@@ -7,10 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from penchant import columns as c
-from penchant import sheets
+from penchant import sheet as one_sheet
 from penchant.errors import ArtefactError, UnknownError
 from penchant.settings import Settings
-from penchant.sheets import SHEETS, read_sheets, sheet_named, sheet_page, sheet_rows, write_sheet
+from penchant.sheet import sheet_page, sheet_rows, write_sheet
+from penchant.sheets import SHEETS, read_sheets, sheet_named
 from penchant.workspace import Workspace
 
 DAYS = date(2026, 3, 2), date(2026, 4, 27)
@@ -23,7 +24,7 @@ def rows(count):
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
-    monkeypatch.setattr(sheets, "GROUP_ROWS", 3)  # so that a few rows take several
+    monkeypatch.setattr(one_sheet, "GROUP_ROWS", 3)  # so that a few rows take several
     made = Workspace(tmp_path, Settings())
     made.folder.mkdir()
     return made
@@ -86,7 +87,7 @@ def test_an_interrupted_write_leaves_the_sheet_before(workspace, monkeypatch):
     def fail(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr(sheets.pq, "write_table", fail)
+    monkeypatch.setattr(one_sheet.pq, "write_table", fail)
     with pytest.raises(OSError, match="disk full"):
         write(workspace, rows(3))
     assert path.read_bytes() == before

@@ -28,7 +28,8 @@ from penchant.interest.counts import Doubles
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.pipeline import check_asked, saved_model, workspace_history
-from penchant.sheets import days_ahead, sheet_named, write_sheet
+from penchant.sheet import days_ahead, write_sheet
+from penchant.sheets import sheet_named
 from penchant.workspace import Workspace
 
 POLICIES, CHOICES = sheet_named("policies"), sheet_named("choices")

@@ -19,7 +19,8 @@ from penchant.interest.outcome import outcome
 from penchant.interest.task import Task, Window
 from penchant.models.boosted import Boosted
 from penchant.pipeline import workspace_history
-from penchant.sheets import days_ahead, sheet_named, write_sheet
+from penchant.sheet import days_ahead, write_sheet
+from penchant.sheets import sheet_named
 from penchant.workspace import Workspace
 
 CHURN = sheet_named("churn")

@@ -114,6 +114,21 @@ FADING = "fading"
 SHOWN = "shown"
 TITLES = "titles"
 
+# Demand and stock.
+TREE_LEVEL = "tree_level"
+USERS_SUM = "users_sum"
+REMAINDER = "remainder"
+ON_HAND = "on_hand"
+ON_ORDER = "on_order"
+UNITS = "units_ahead"
+LEAD_DAYS = "lead_days"
+LEAD_SPREAD = "lead_spread"
+REVIEW_DAYS = "review_days"
+SAFETY = "safety_stock"
+REORDER = "reorder_point"
+COVER = "cover_days"
+SOLD_OUT = "sold_out"
+
 # Migrations.
 FROM = "from"
 TO = "to"

@@ -17,7 +17,8 @@ from penchant.interest.history import History
 from penchant.interest.interactions import Interactions, build_interactions
 from penchant.interest.interest import rows_of
 from penchant.pipeline import standing_forecast
-from penchant.sheets import days_ahead, sheet_named, write_sheet
+from penchant.sheet import days_ahead, write_sheet
+from penchant.sheets import sheet_named
 from penchant.workspace import Workspace
 
 COMMUNITY, COMMUNITIES = sheet_named("community"), sheet_named("communities")

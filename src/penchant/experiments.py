@@ -24,7 +24,8 @@ from penchant.handed import numbers, read_cells
 from penchant.interest.counts import Doubles
 from penchant.interest.interest import Names
 from penchant.settings import FILE
-from penchant.sheets import read_sheets, sheet_named, write_sheet
+from penchant.sheet import write_sheet
+from penchant.sheets import read_sheets, sheet_named
 from penchant.workspace import Workspace
 
 EXPERIMENTS = sheet_named("experiments")

@@ -29,7 +29,8 @@ from penchant.interest.task import Task, Window
 from penchant.pipeline import saved_model, standing_forecast
 from penchant.recommend.assortment import assortment_of
 from penchant.recommend.sight import moment
-from penchant.sheets import days_ahead, sheet_named, write_sheet
+from penchant.sheet import days_ahead, write_sheet
+from penchant.sheets import sheet_named
 from penchant.workspace import Workspace
 
 CUSTOMERS, GROUPS = sheet_named("segments"), sheet_named("groups")

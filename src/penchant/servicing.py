@@ -31,7 +31,8 @@ from penchant.interest.history import History
 from penchant.interest.interactions import Interactions, build_interactions
 from penchant.pipeline import standing_forecast
 from penchant.recommend.assortment import assortment_of
-from penchant.sheets import days_ahead, sheet_named, write_sheet
+from penchant.sheet import days_ahead, write_sheet
+from penchant.sheets import sheet_named
 from penchant.workspace import Workspace
 
 SERVICES, COMPLEMENTS = sheet_named("services"), sheet_named("complements")

@@ -18,6 +18,7 @@ from penchant.data.mapping import (
     Mapping,
     PeopleMapping,
     PromotionMapping,
+    StockMapping,
 )
 from penchant.data.step import Step
 from penchant.decisions.assignment import Plan, arms_of
@@ -60,6 +61,7 @@ class Mappings:
     identities: IdentityMapping = field(default_factory=IdentityMapping)
     promotions: PromotionMapping = field(default_factory=PromotionMapping)
     holidays: HolidayMapping = field(default_factory=HolidayMapping)
+    stock: StockMapping = field(default_factory=StockMapping)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ import pyarrow as pa
 from penchant import columns as c
 from penchant.dashboard.segments import segments_section
 from penchant.decisions.lifecycle import STAGES
-from penchant.sheets import Filled, sheet_named
+from penchant.sheet import Filled
+from penchant.sheets import sheet_named
 
 DAYS = date(2026, 3, 2), date(2026, 5, 25), datetime(2026, 3, 2, tzinfo=UTC)
 

@@ -14,7 +14,8 @@ from penchant import columns as c
 from penchant.dashboard.block import NextStep
 from penchant.dashboard.report import Report, build_report, write_report
 from penchant.errors import HistoryError
-from penchant.sheets import Filled, sheet_named
+from penchant.sheet import Filled
+from penchant.sheets import sheet_named
 
 CHURN = sheet_named("churn")
 SECTIONS = (

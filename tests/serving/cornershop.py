@@ -32,7 +32,7 @@ from penchant.serving.messages import (
     TopicForecast,
 )
 from penchant.serving.protocol import Standing
-from penchant.sheets import Filled
+from penchant.sheet import Filled
 
 CATALOG = {
     "i01": "Tea > Green tea",

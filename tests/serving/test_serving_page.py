@@ -8,6 +8,8 @@ from cornershop import Client, serving
 from penchant.serving import body, head, messages
 from penchant.serving.route import Router
 from penchant.serving.routes import ROUTES
+from penchant.serving.sheets import SHEET_ROUTES, one_path
+from penchant.sheets import SHEETS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
 
@@ -19,7 +21,15 @@ def test_it_has_a_curl_for_every_route():
         path = re.search(r"localhost:8000(/[^\s'?]*)", line)[1]
         method = "POST" if "-X POST" in line else "GET"
         shown.add(router.find(method, path.encode())[0].name)
-    assert shown == {route.name for route in ROUTES}
+    of_sheets = {route.name for routes in SHEET_ROUTES.values() for route in routes}
+    assert shown >= {route.name for route in ROUTES} - of_sheets
+
+
+def test_it_has_a_row_for_every_sheet():
+    for sheet in SHEETS:
+        kind = one_path(sheet).split("/")[2]
+        row = rf"^\| \[`{sheet.name}`\]\([a-z.#]+\) \| `{kind}` \| `{sheet.verb}` \|$"
+        assert re.search(row, PAGE, re.MULTILINE), f"{sheet.name}, by {kind}, {sheet.verb}"
 
 
 def test_it_has_every_metric(tmp_path):

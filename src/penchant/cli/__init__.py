@@ -11,6 +11,7 @@ import typer
 from penchant.cli.churn import churn
 from penchant.cli.community import community
 from penchant.cli.data import check, ingest, init, profile
+from penchant.cli.demand import demand
 from penchant.cli.experiment import experiment
 from penchant.cli.machine import demo, doctor
 from penchant.cli.models import backtest, fit, forecast, report
@@ -42,6 +43,7 @@ VERBS = (
     services,
     community,
     segments,
+    demand,
     rhythm,
     migrate,
     experiment,

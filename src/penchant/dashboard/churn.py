@@ -24,7 +24,7 @@ from penchant.dashboard.block import (
 )
 from penchant.dashboard.drawing import below, canvas, name_axis, tooltip, value_axis
 from penchant.interest.counts import Doubles
-from penchant.sheets import Filled
+from penchant.sheet import Filled
 
 BINS = 10  # of the chance of no purchase
 SHOWN = 25  # customers

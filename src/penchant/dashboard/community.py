@@ -21,7 +21,7 @@ from penchant.dashboard.block import (
     Tiles,
 )
 from penchant.dashboard.drawing import below, canvas, name_axis, tooltip, value_axis
-from penchant.sheets import Filled
+from penchant.sheet import Filled
 
 SHOWN = 25  # groups
 RISES = 8  # told in words

@@ -8,15 +8,17 @@ from penchant.dashboard import numbers
 from penchant.dashboard.block import Notes, Section
 from penchant.dashboard.churn import churn_section
 from penchant.dashboard.community import community_section
+from penchant.dashboard.demand import demand_section
 from penchant.dashboard.experiments import experiments_section
 from penchant.dashboard.policy import policy_section
 from penchant.dashboard.segments import segments_section
 from penchant.dashboard.services import services_section
-from penchant.sheets import Filled
+from penchant.sheet import Filled
 
 Sheets = Mapping[str, Filled]
 SECTIONS: dict[str, Callable[[Sheets], Section]] = {  # by the sheet that a section is made from
     "churn": churn_section,
+    "demand": demand_section,
     "experiments": experiments_section,
     "policies": policy_section,
     "services": services_section,

@@ -16,7 +16,7 @@ from penchant.dashboard.drawing import (
     tooltip,
     value_axis,
 )
-from penchant.sheets import Filled
+from penchant.sheet import Filled
 
 Row = dict[str, Any]
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from penchant import columns as c
 from penchant.dashboard.block import Column, Form, Leaf, Notes, Section, Table
-from penchant.sheets import Filled
+from penchant.sheet import Filled
 
 
 def policy_section(sheets: Mapping[str, Filled]) -> Section:

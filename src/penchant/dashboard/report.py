@@ -29,7 +29,7 @@ from penchant.errors import HistoryError
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.task import Task
-from penchant.sheets import Filled
+from penchant.sheet import Filled
 
 
 @dataclass(frozen=True, kw_only=True)

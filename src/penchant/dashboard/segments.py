@@ -25,7 +25,7 @@ from penchant.dashboard.block import (
 from penchant.dashboard.drawing import below, canvas, legend, name_axis, tooltip, value_axis
 from penchant.decisions.groups import SEGMENT, STAGE
 from penchant.decisions.lifecycle import FADING, FREQUENT, GROWING, LOST, STAGES
-from penchant.sheets import Filled
+from penchant.sheet import Filled
 
 TOPICS = 3  # of a group
 NOBODY = "not there yet"

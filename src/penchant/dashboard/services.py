@@ -30,7 +30,7 @@ from penchant.decisions.services import (
     SUBSCRIPTION,
     WARRANTY,
 )
-from penchant.sheets import Filled
+from penchant.sheet import Filled
 
 EACH = 6  # services shown of each kind
 PAIRS = 25  # complements shown

@@ -44,6 +44,11 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     c.END: ("end_date", "valid_until"),
     c.STRENGTH: ("depth", "discount"),
     c.NAME: ("holiday",),
+    c.ON_HAND: ("stock", "inventory", "quantity_on_hand", "available", "quantity", "qty"),
+    c.ON_ORDER: ("incoming", "quantity_on_order"),
+    c.LEAD_DAYS: ("lead_time", "lead_time_days"),
+    c.LEAD_SPREAD: ("lead_time_std", "lead_time_deviation"),
+    c.REVIEW_DAYS: ("review_period", "review_period_days"),
     c.ARM: ("variant", "group", "bucket"),
     c.ALIAS: (
         "anonymous_id",
@@ -186,8 +191,32 @@ class HolidayMapping:
         return names
 
 
+@dataclass(frozen=True, kw_only=True)
+class StockMapping:
+    """Names of a stock's columns; all but the item and the units on hand may be left out."""
+
+    item: str | None = None
+    on_hand: str | None = None  # units
+    on_order: str | None = None  # units that will arrive
+    lead_days: str | None = None  # from an order to its arrival
+    lead_spread: str | None = None  # standard deviation of the lead days
+    review_days: str | None = None  # between two orders
+
+    def resolve(self, found: Sequence[str]) -> dict[str, str]:
+        """Match our columns with those `found`; DataError without an item and units on hand."""
+        names = _resolve(self, found)
+        _require(names, found, (c.ITEM, c.ON_HAND))
+        return names
+
+
 AnyMapping = (
-    Mapping | CatalogMapping | PeopleMapping | IdentityMapping | PromotionMapping | HolidayMapping
+    Mapping
+    | CatalogMapping
+    | PeopleMapping
+    | IdentityMapping
+    | PromotionMapping
+    | HolidayMapping
+    | StockMapping
 )
 
 

@@ -16,7 +16,7 @@ from penchant.serving.messages import (
     Taken,
     TopicForecast,
 )
-from penchant.sheets import Filled, Sheet
+from penchant.sheet import Filled, Sheet
 
 
 @dataclass(frozen=True, kw_only=True)

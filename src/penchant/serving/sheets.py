@@ -8,7 +8,8 @@ import pyarrow as pa
 from penchant import columns as c
 from penchant.serving.query import Whole
 from penchant.serving.route import Call, Route
-from penchant.sheets import MADE, NOTES, SHEETS, Filled, Sheet
+from penchant.sheet import MADE, NOTES, Filled, Sheet
+from penchant.sheets import SHEETS
 
 START = Whole(
     name="start", default=0, least=0, most=999_999_999, meaning="Rows before the first of the page."

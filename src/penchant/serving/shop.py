@@ -32,7 +32,7 @@ from penchant.serving.lists import EMPTY, encoded
 from penchant.serving.live import Live, event_of, lay_bedrock
 from penchant.serving.protocol import Standing
 from penchant.serving.related import related
-from penchant.sheets import Filled, Sheet, sheet_page, sheet_rows
+from penchant.sheet import Filled, Sheet, sheet_page, sheet_rows
 from penchant.workspace import Workspace
 
 GROUND_SECONDS = 24 * 3600.0  # after which the ground is laid anew
