@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from penchant import columns as c
+from penchant.churning import churn_warning
 from penchant.console import aside
 from penchant.dashboard.workspace import report_of
 from penchant.data.public import PUBLIC
@@ -66,6 +67,8 @@ def run_demo(folder: Path) -> Shown:
     with _timed("Forecasting every household"):
         made = model.predict(history)
         rows = write_forecasts([made], workspace.forecast_path)
+    with _timed("Looking for customers at risk"):
+        churn_warning(workspace)
     with _timed("Drawing the report"):
         report = report_of(workspace, history, made, name)
     users, topics, steps = history.interest.shape

@@ -68,7 +68,7 @@ def _rises(rising: Rows) -> Findings:
     return Findings(
         "What rises in which group",
         tuple(
-            (row[c.GROUP], f"{', '.join(row[c.RISING])}, more than in the rest of the shop.")
+            (f"{row[c.GROUP]}:", f"{', '.join(row[c.RISING])}, more than in the rest of the shop.")
             for row in rising[:RISES]
         ),
     )

@@ -17,13 +17,13 @@ from penchant.sheet import Filled
 
 Sheets = Mapping[str, Filled]
 SECTIONS: dict[str, Callable[[Sheets], Section]] = {  # by the sheet that a section is made from
+    "segments": segments_section,
     "churn": churn_section,
     "demand": demand_section,
-    "experiments": experiments_section,
-    "policies": policy_section,
     "services": services_section,
     "communities": community_section,
-    "segments": segments_section,
+    "policies": policy_section,
+    "experiments": experiments_section,
 }
 
 

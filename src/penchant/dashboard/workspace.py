@@ -22,7 +22,10 @@ NEXT_STEPS = (
     NextStep("See one customer's likeliest topics", "penchant forecast --customer ID"),
     NextStep("See what a customer left and took up, and when", "penchant migrate --customer ID"),
     NextStep("See what to show each customer, and why", "penchant recommend --customer ID"),
+    NextStep("See groups of customers, and what to show to them", "penchant segments"),
     NextStep("See who may not come back, and what to do", "penchant churn"),
+    NextStep("See how much will be wanted, and what to hold", "penchant demand"),
+    NextStep("See which refills and services fall due to whom", "penchant services"),
     NextStep("Try another model on the same past", "penchant backtest gamma_poisson boosted"),
     NextStep("Bring new events; fit again each month", "penchant ingest new.csv && penchant fit"),
 )
