@@ -10,6 +10,12 @@ from penchant.decisions.contest import CHOICE_SCHEMA, POLICY_SCHEMA
 from penchant.decisions.demand import DEMAND_SCHEMA
 from penchant.decisions.experiment import EXPERIMENT_SCHEMA
 from penchant.decisions.groups import CUSTOMER_SCHEMA, GROUP_SCHEMA
+from penchant.decisions.promotions import (
+    OFFER_EXAMPLE,
+    OFFER_SCHEMA,
+    VERDICT_EXAMPLE,
+    VERDICT_SCHEMA,
+)
 from penchant.decisions.services import SERVICES_SCHEMA
 from penchant.decisions.stock import STOCK_SCHEMA
 from penchant.sheet import Filled, Sheet, read_sheet
@@ -242,6 +248,23 @@ SHEETS = (
             c.SOLD_OUT: 0.31,
             c.ADVICE: "order",
         },
+    ),
+    Sheet(
+        name="offers",
+        schema=OFFER_SCHEMA,
+        key=c.USER,
+        verb="penchant promote",
+        about="Tell whom to send which campaign or coupon, what that brings, and why.",
+        example=OFFER_EXAMPLE,
+    ),
+    Sheet(
+        name="verdicts",
+        schema=VERDICT_SCHEMA,
+        key=c.CAMPAIGN,
+        verb="penchant promote",
+        about="Tell what campaigns added to spend, or why that can't be told.",
+        ahead=False,
+        example=VERDICT_EXAMPLE,
     ),
 )
 

@@ -7,6 +7,7 @@ FIELD_CALLS = {"pa.field", "pc.field", "ibis.field"}
 # Columns whose names are also everyday keys of a dict; of these only Arrow fields are reported.
 EVERYDAY = {
     *(
+        "campaign",
         "code",
         "content",
         "end",

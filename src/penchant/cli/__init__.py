@@ -17,6 +17,7 @@ from penchant.cli.machine import demo, doctor
 from penchant.cli.models import backtest, fit, forecast, report
 from penchant.cli.movement import migrate
 from penchant.cli.policy import policy
+from penchant.cli.promote import promote
 from penchant.cli.quarantine import quarantine
 from penchant.cli.recommendation import recommend
 from penchant.cli.releases import model
@@ -48,6 +49,7 @@ VERBS = (
     migrate,
     experiment,
     policy,
+    promote,
     report,
     serve,
     doctor,

@@ -11,6 +11,7 @@ from penchant.dashboard.community import community_section
 from penchant.dashboard.demand import demand_section
 from penchant.dashboard.experiments import experiments_section
 from penchant.dashboard.policy import policy_section
+from penchant.dashboard.promotions import promotions_section
 from penchant.dashboard.segments import segments_section
 from penchant.dashboard.services import services_section
 from penchant.sheet import Filled
@@ -22,6 +23,7 @@ SECTIONS: dict[str, Callable[[Sheets], Section]] = {  # by the sheet that a sect
     "demand": demand_section,
     "services": services_section,
     "communities": community_section,
+    "offers": promotions_section,
     "policies": policy_section,
     "experiments": experiments_section,
 }

@@ -20,8 +20,8 @@ KIND_WEIGHTS: dict[str, float] = {  # the most frequent first
     "return": -1.0,
     "visit": 0.0,  # a page or session that is about no item
 }
-PURCHASE, RETURN, IMPRESSION = "purchase", "return", "impression"
-ABOUT_ITEMS = (PURCHASE, RETURN, "redeem", "cart", "favourite", "view", IMPRESSION, "search")
+PURCHASE, RETURN, REDEEM, IMPRESSION = "purchase", "return", "redeem", "impression"
+ABOUT_ITEMS = (PURCHASE, RETURN, REDEEM, "cart", "favourite", "view", IMPRESSION, "search")
 KIND_SYNONYMS: dict[str, str] = {  # other people's words, lower-case
     "pv": "view",
     "click": "view",

@@ -119,6 +119,45 @@ CAMPAIGN_ITEMS = f"""
     FROM coupons GROUP BY campaign_id, product_id ORDER BY campaign_id, product_id
 """
 
+COUPONS = f"""
+    SELECT campaign_id::VARCHAR AS "{c.NAME}", coupon_upc::VARCHAR AS "{c.COUPON}",
+           product_id::VARCHAR AS "{c.ITEM}"
+    FROM coupons GROUP BY ALL ORDER BY ALL
+"""
+
+TAKEN_UP = f"""
+    SELECT household_id::VARCHAR AS "{c.USER}", campaign_id::VARCHAR AS "{c.NAME}",
+           coupon_upc::VARCHAR AS "{c.COUPON}", redemption_date AS "{c.TIME}"
+    FROM coupon_redemptions ORDER BY ALL
+"""
+
+# A store carries what it sold in several weeks; weeks without a sale count as 0. The quantity of
+# fuel and of coupons rung up by hand isn't units.
+PANEL = f"""
+    WITH carried AS (
+        SELECT product_id, store_id FROM transactions JOIN products USING (product_id)
+        WHERE department NOT IN ('FUEL', 'MISCELLANEOUS')
+        GROUP BY ALL HAVING count(DISTINCT week) >= $least
+    ),
+    weeks AS (SELECT unnest(range(1, 53)) AS week),
+    sold AS (
+        SELECT product_id, store_id, week, sum(quantity) AS units
+        FROM transactions GROUP BY ALL
+    ),
+    shown AS (
+        SELECT product_id, store_id, week, bool_or(display_location <> '0') AS display,
+               bool_or(mailer_location <> '0') AS mailer
+        FROM promotions SEMI JOIN carried USING (product_id, store_id) GROUP BY ALL
+    )
+    SELECT carried.product_id::VARCHAR AS "{c.ITEM}", carried.store_id::VARCHAR AS "{c.STORE}",
+           week::INT AS "{c.STEP}", coalesce(sold.units, 0)::DOUBLE AS "{c.QUANTITY}",
+           coalesce(mailer, false) AS "{c.MAILER}", coalesce(display, false) AS "{c.DISPLAY}"
+    FROM carried CROSS JOIN weeks
+    LEFT JOIN sold USING (product_id, store_id, week)
+    LEFT JOIN shown USING (product_id, store_id, week)
+    ORDER BY 1, 2, 3
+"""
+
 
 def complete_journey() -> Log:
     """1,469,307 purchases and 1,839 redeemed coupons, on the shop's wall clock; 3 s and 1 GiB.
@@ -161,6 +200,28 @@ def journey_campaign_items() -> pa.Table:
     """The products that a campaign's coupons cover: `name, item`, one row a pair."""
     with _source() as source:
         return source.sql(CAMPAIGN_ITEMS).to_arrow_table()
+
+
+def journey_coupons() -> pa.Table:
+    """The products that each coupon of a campaign covers: `name, coupon, item`."""
+    with _source() as source:
+        return source.sql(COUPONS).to_arrow_table()
+
+
+def journey_redemptions() -> pa.Table:
+    """All 2,102 coupons redeemed: `user, name, coupon, time`, also of what isn't in the baskets."""
+    with _source() as source:
+        return source.sql(TAKEN_UP).to_arrow_table()
+
+
+def journey_panel(least: int = 10) -> pa.Table:
+    """Units of each product, store and week, and whether it was in the mailer or on display.
+
+    Columns `item, store, step, quantity, mailer, display`; weeks 1 to 52 of products that a store
+    sold in at least `least` weeks.
+    """
+    with _source() as source:
+        return source.execute(PANEL, {"least": least}).to_arrow_table()
 
 
 def _source() -> duckdb.DuckDBPyConnection:
