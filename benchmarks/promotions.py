@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.journeycampaigns import journey_record
 from bench.machine import ROOT, setting
-from bench.rows import Row, write_rows
+from bench.rows import MEAN, Row, write_rows
 from bench.tables import table
 from bench.telling import tell
 from penchant import columns as c
@@ -47,7 +47,7 @@ LEAST_WEEKS = 20  # of the year, in which a store sold a product of the panel
 CAVEATS = """\
 Campaigns that began on or after 1 September 2017 are held out; the last two or three run past the
 data's end, so some of their redemptions aren't known. `average_precision` ranks all pairs of a
-household that was sent a campaign and an offer of it; `ndcg@10` ranks a campaign's coupons for each
+household that was sent a campaign and an offer of it; `ndcg_10` ranks a campaign's coupons for each
 household that redeemed one. Households of Type A campaigns got sixteen of some two hundred coupons,
 chosen for them by their purchases, and the data don't say which: all are ranked. `calibration` is
 redemptions expected over those that came. `popularity` is what was sold lately of what an offer
@@ -176,7 +176,7 @@ def measured(what: str, found: list[Scored], held: list[Lesson]) -> list[Row]:
     draw_DN = np.repeat(draw_DU, wide, axis=1).astype(np.float32)
     taken_N = np.concatenate([lesson.taken_UO.ravel() for lesson in held])
     told: dict[tuple[str, str], np.ndarray] = {}
-    rows = [Row(what, SPLIT, "all", "all", "redemptions", float(taken_N.sum()))]
+    rows = [Row(what, MEAN, "all", "all", "redemptions", float(taken_N.sum()))]
     for one in found:
         score_N = np.concatenate([part.ravel() for part in one.score])
         told[one.name, "average_precision"] = precision(score_N, taken_N, draw_DN)
@@ -185,16 +185,16 @@ def measured(what: str, found: list[Scored], held: list[Lesson]) -> list[Row]:
             each_U = np.concatenate([ndcg(score, lesson.taken_UO) for score, lesson in parts])
             kept_U = np.isfinite(each_U)
             weight_DU = draw_DU[:, kept_U]
-            told[one.name, f"ndcg@{K}"] = weight_DU @ each_U[kept_U] / weight_DU.sum(axis=1)
+            told[one.name, f"ndcg_{K}"] = weight_DU @ each_U[kept_U] / weight_DU.sum(axis=1)
         if one.name in (OURS, "boosted_alone"):
             told[one.name, "calibration"] = np.array([score_N.sum() / taken_N.sum()])
         tell(f"{what}: {one.name} scored")
     for (name, metric), value_D in told.items():
-        rows.append(Row(what, SPLIT, "all", name, metric, value_D[0], *interval(value_D[1:])))
+        rows.append(Row(what, MEAN, "all", name, metric, value_D[0], *interval(value_D[1:])))
         if name != OURS and metric != "calibration":
             apart_D = told[OURS, metric] - value_D
             pair = f"{OURS} - {name}"
-            rows.append(Row(what, SPLIT, "all", pair, metric, apart_D[0], *interval(apart_D[1:])))
+            rows.append(Row(what, MEAN, "all", pair, metric, apart_D[0], *interval(apart_D[1:])))
     return rows
 
 
@@ -209,8 +209,8 @@ def verdict_rows(record: Record) -> list[Row]:
     judged = judge(record, forecasts(record, GammaPoisson(), TASK, asked), known)
     told = [one for one in judged if one.verdict is not None]
     rows = [
-        Row("campaigns", "all", "all", "refutation", "judged", float(len(told))),
-        Row("campaigns", "all", "all", "refutation", "passed", float(sum(one.ok for one in told))),
+        Row("campaigns", MEAN, "all", "refutation", "judged", float(len(told))),
+        Row("campaigns", MEAN, "all", "refutation", "passed", float(sum(one.ok for one in told))),
     ]
     for one in told:
         verdict, trial, code = one.verdict, one.trial, one.campaign
@@ -223,12 +223,12 @@ def verdict_rows(record: Record) -> list[Row]:
             means = [record.spent(users, *map(int, span)).mean() for users in (sent_U, other_U)]
             known_then = record.cutoff(int(span[0])) >= LEAST_STEPS
             raw = float(means[0] - means[1]) if known_then else None
-            rows.append(Row("campaigns", name, window, "raw", "spend", raw))
+            rows.append(Row("campaigns", MEAN, "all", name, f"raw_{window}", raw))
         sides = {"during": (verdict.effect, verdict.error)}
         sides |= {"before": (verdict.before, verdict.before_error)}
         for window, (effect, error) in sides.items():
             ends = effect - 1.96 * error, effect + 1.96 * error
-            rows.append(Row("campaigns", name, window, "adjusted", "spend", effect, *ends))
+            rows.append(Row("campaigns", MEAN, "all", name, f"adjusted_{window}", effect, *ends))
         tell(f"{name}: {'passed' if one.ok else one.reason}")
     return rows
 
@@ -260,7 +260,7 @@ def _effect_rows(dataset: str, effect: PanelEffect) -> list[Row]:
         ("placebo_lead", effect.lead, effect.lead_error),
     ):
         ends = value - 1.96 * error, value + 1.96 * error
-        found.append(Row(dataset, "all", "all", effect.name, metric, value, *ends))
+        found.append(Row(dataset, MEAN, "all", effect.name, metric, value, *ends))
     return found
 
 
@@ -278,14 +278,14 @@ def page(about: list[str], rows: list[Row]) -> str:
         ]
         parts.append(table(("model", *metrics), body))
     mine = [row for row in rows if row.dataset == "campaigns"]
-    told = {(row.cutoff, row.window, row.model): row for row in mine if row.metric == "spend"}
-    sides = [(model, window) for model in ("raw", "adjusted") for window in ("before", "during")]
+    told = {(row.model, row.metric): row for row in mine[2:]}
+    sides = [f"{kind}_{window}" for kind in ("raw", "adjusted") for window in ("before", "during")]
     body = [
-        (str(name), *(_shown(told.get((name, window, model)), 1) for model, window in sides))
+        (name, *(_shown(told.get((name, side)), 1) for side in sides))
         for name in dict.fromkeys(place[0] for place in told)
     ]
     parts.append("## Spend of who was sent a campaign, less that of who wasn't")
-    parts.append(table(("campaign", *(f"{model}, {window}" for model, window in sides)), body))
+    parts.append(table(("campaign", *sides), body))
     parts.append("\n".join(f"* {row.metric}: {row.value:.0f}" for row in mine[:2]))
     parts.append("## What promotions do to the log of units")
     body = [
