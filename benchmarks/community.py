@@ -8,6 +8,7 @@ Shapes: U users, T topics, G groups, R communities, D draws.
 
 import shlex
 import sys
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -174,7 +175,7 @@ def _shown(row: Row | None) -> str:
 
 def main() -> int:
     """Run, print and write; 2 without the data."""
-    early = "--early" in sys.argv[1:]
+    start, early = time.perf_counter(), "--early" in sys.argv[1:]
     about = setting(shlex.join(["python", "benchmarks/community.py", *sys.argv[1:]]))
     try:
         history = SHOPS[JOURNEY].load()
@@ -184,9 +185,12 @@ def main() -> int:
     rows = list(journey_rows(history, EARLY_STABLE if early else STABLE))
     del history
     rows += planted_rows(*((EARLY_SEEDS, EARLY_WEEKS) if early else (SEEDS, WEEKS)))
+    spent = time.perf_counter() - start
+    about.append(f"took {spent / 60:.1f} minutes")
     text = page(about, rows)
     print(text)
     if not early:
+        rows.append(Row("script", "mean", "all", "community", "seconds", spent))
         write_rows(rows, RESULTS / "community.json")
         (RESULTS / "community.md").write_text(text, encoding="utf-8")
     return 0

@@ -240,7 +240,8 @@ def _stage(at: tuple[str, int, str], stage: str, now: Known, mine_U: np.ndarray)
         "none": (now.weeks_U[mine_U] == 0).mean(),
         "spend": now.spend_U[mine_U].mean(),
     }
-    return [Row(*at, f"stage: {stage}", name, float(value)) for name, value in told.items()]
+    model = "stage_" + stage.replace(" ", "_").replace("-", "_")
+    return [Row(*at, model, name, float(value)) for name, value in told.items()]
 
 
 Found = tuple[Callable[[Known], np.ndarray], np.ndarray]  # who is in which group; pooled shares
@@ -288,7 +289,7 @@ def map_rows(at: tuple[str, int, str], number: int, moments: dict[int, Known]) -
             adjusted_rand_score(*(mapped(name, number, now, row_U, k)[0](now) for row_U in pair))
             for k, pair in enumerate(resamples)
         ]
-        label = f"{name} ({number})"
+        label = f"{name}_{number}"
         rows.append(Row(*at, label, "gain", *_gain(gains[name], now, draw_DU)))
         rows.append(Row(*at, label, "again", float(np.mean(again))))
         for weeks in (LATELY, AHEAD):
@@ -299,7 +300,7 @@ def map_rows(at: tuple[str, int, str], number: int, moments: dict[int, Known]) -
             rows.append(Row(*at, label, f"weeks_{weeks}", float(value)))
     for peer in MAPS[1:]:
         value = _gain(gains[MAPS[0]] - gains[peer], now, draw_DU)
-        rows.append(Row(*at, f"{MAPS[0]} ({number}) - {peer} ({number})", "gain", *value))
+        rows.append(Row(*at, f"{MAPS[0]}_{number} - {peer}_{number}", "gain", *value))
     return rows
 
 
@@ -342,13 +343,15 @@ def main() -> int:
     at = (JOURNEY, cutoff, f"1-{AHEAD}")
     rows = stage_rows(at, moments[cutoff - AHEAD], moments[cutoff])
     number, agreed = stable_number(moments[cutoff])
-    rows += [Row(*at, f"{tried} groups", "halves", value) for tried, value in agreed]
+    rows += [Row(*at, f"groups_{tried}", "halves", value) for tried, value in agreed]
     for groups in dict.fromkeys((number, FIXED)):
         rows += map_rows(at, groups, moments)
-    about.append(f"took {(time.perf_counter() - start) / 60:.1f} minutes")
+    spent = time.perf_counter() - start
+    about.append(f"took {spent / 60:.1f} minutes")
     text = page(about, rows, CAVEATS)
     print(text)
     if not early:
+        rows.append(Row("script", "mean", "all", "segments", "seconds", spent))
         write_rows(rows, RESULTS / "segments.json")
         (RESULTS / "segments.md").write_text(text, encoding="utf-8")
     return 0

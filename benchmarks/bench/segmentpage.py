@@ -1,5 +1,6 @@
 """The page of the benchmark of segments."""
 
+import re
 from collections.abc import Sequence
 
 from bench.rows import Row
@@ -12,14 +13,14 @@ def page(about: Sequence[str], rows: Sequence[Row], caveats: str) -> str:
     dataset, cutoff, window = rows[0].dataset, rows[0].cutoff, rows[0].window
     parts.append(f"## {dataset}: {cutoff} weeks known, weeks {window}")
     for title, mark in (
-        ("Stages beside RFM", lambda name: "(" not in name and " " not in name),
-        ("Stages less each peer", lambda name: "(" not in name and " - " in name),
-        ("What was said of each stage, and what came", lambda name: name.startswith("stage:")),
-        ("How far halves agree, by the number of groups", lambda name: name.endswith("groups")),
-        ("Groups of interest", lambda name: "(" in name and " - " not in name),
-        ("Groups of interest, less each peer", lambda name: "(" in name and " - " in name),
+        ("Stages beside RFM", r"(stages|rfm_\w+|expected_spend)"),
+        ("Stages less each peer", r"stages - \w+"),
+        ("What was said of each stage, and what came", r"stage_\w+"),
+        ("How far halves agree, by the number of groups", r"groups_\d+"),
+        ("Groups of interest", r"(segments|kmeans_shares|nmf|lda)_\d+"),
+        ("Groups of interest, less each peer", r"segments_\d+ - \w+"),
     ):
-        mine = [row for row in rows if mark(row.model)]
+        mine = [row for row in rows if re.fullmatch(mark, row.model)]
         parts += [f"### {title}", _table(mine)]
     return "\n\n".join(parts) + "\n"
 
@@ -30,8 +31,5 @@ def _table(rows: Sequence[Row]) -> str:
     models = dict.fromkeys(row.model for row in rows)
     return table(
         ("", *metrics),
-        (
-            (model.removeprefix("stage: "), *(shown(found.get((model, m))) for m in metrics))
-            for model in models
-        ),
+        ((model, *(shown(found.get((model, m))) for m in metrics)) for model in models),
     )
