@@ -16,6 +16,7 @@ from penchant.data.accept import NO_USER
 from penchant.data.stock import NUMBERS, StockFile, read_stock
 from penchant.data.store import Store
 from penchant.decisions.demand import Demand, Users, demand
+from penchant.decisions.direct import LEAST_STEPS
 from penchant.decisions.stock import Inventory, Sales, Stock, check_service, inventory
 from penchant.errors import HistoryError
 from penchant.interest.counts import Doubles
@@ -83,7 +84,7 @@ def earlier_users(history: History, recipe: Recipe, task: Task) -> tuple[Users, 
     Costs a fit and a forecast of everyone.
     """
     cutoff = history.cutoff - task.horizon
-    if cutoff < 1 or not (history.interest.step_N < cutoff).any():
+    if cutoff <= LEAST_STEPS or not (history.interest.step_N < cutoff).any():
         return ()
     past = history.until(cutoff)
     try:

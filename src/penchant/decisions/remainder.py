@@ -1,7 +1,7 @@
 """The demand of customers who aren't known yet: how many come, and how much they engage in what.
 
 As many come in a step as did lately, and engage as those who came lately did, by steps since they
-came. In a log that has just begun everyone looks new, so it says too much there.
+came. Whoever did anything at all is known: the forecast of users holds them. In a log that has just begun everyone looks new, so it says too much there.
 Shapes: U users, T topics, N entries, H steps ahead, A steps since a customer came (ages).
 """
 
@@ -23,7 +23,7 @@ def remainder_TH(history: History, task: Task, ahead: int) -> Doubles:
     first_U = np.full(users, steps)
     count_N = past.target_N(task.target).astype(np.float64)
     met_N = count_N > 0
-    np.minimum.at(first_U, past.user_N[met_N], past.step_N[met_N])
+    np.minimum.at(first_U, past.user_N, past.step_N)  # who only looked so far is known, too
     since = max(1, steps - COHORTS)  # whoever came in the first step may be as old as the shop
     came_U = (first_U >= since) & (first_U < steps)
     new_N = came_U[past.user_N] & met_N

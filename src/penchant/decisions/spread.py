@@ -85,7 +85,8 @@ def learn_spread(
             continue
         _, node_C, ahead_C = np.nonzero(known_KMH)
         mean_C, count_C = mean_KMH[known_KMH], count_KMH[known_KMH]
-        some = slice(None, None, -(-len(count_C) // MOST_CELLS))
+        drawn_C = np.random.default_rng(0).permutation(len(count_C))
+        some = np.sort(drawn_C[:MOST_CELLS])  # by lot: a stride would meet few of the steps ahead
         fit = _likeliest(count_C[some], mean_C[some], ahead_C[some])
         variance_C = _variance(mean_C, ahead_C, *fit)
         factor_M = _factors(count_C, mean_C, variance_C, node_C, int(of_N.sum()))
