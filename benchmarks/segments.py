@@ -27,7 +27,7 @@ from bench.segmentpage import page
 from bench.shops import JOURNEY, complete_journey
 from bench.telling import tell
 from penchant.churning import better
-from penchant.decisions.lifecycle import STAGES, Lifecycle, Stages, ahead_UT
+from penchant.decisions.lifecycle import STAGES, Lifecycle, Stages
 from penchant.decisions.segments import Segmenting
 from penchant.decisions.whole import whole
 from penchant.errors import DataError
@@ -255,7 +255,7 @@ def mapped(name: str, number: int, one: Known, row_U: np.ndarray, seed: int) -> 
             numbers=(number,), some_agreement=-1, halvings=1, least=1, least_share=0, seed=seed
         )
         fitted = recipe.fit(one.made.only(row_U))
-        return lambda asked: fitted.assign(asked.made), ahead_UT(one.made)
+        return lambda asked: fitted.assign(asked.made), one.made.ahead_UT()
     if name == "kmeans_shares":
         model = kmeans(_shares(counts_UT)[row_U], number, seed)
         return lambda asked: model.predict(_shares(past_counts(asked.past))), counts_UT

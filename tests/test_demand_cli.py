@@ -51,8 +51,8 @@ def test_users_sums_are_the_standing_forecasts_and_topics_add_up(shop):
     assert any("1 rows without a customer" in note for note in found["notes"])
     table = pq.read_table(found["paths"][0])
     assert table.schema.equals(DEMAND_SCHEMA)
-    _, forecast, name = standing_forecast(Workspace.open(shop))
-    assert found["model"] == name == "gamma_poisson"
+    _, forecast, model = standing_forecast(Workspace.open(shop))
+    assert found["model"] == model.name == "gamma_poisson"
     rows = table.to_pylist()
     told_topics = [row for row in rows if row[c.TREE_LEVEL] == "topic"]
     total = forecast.total("users").mean

@@ -154,5 +154,22 @@ def test_a_planned_experiment_needs_no_file_and_is_kept(folder):
     refused("banner", "--since", "2020-11-02", parts=("experiments.banner", "share"))
 
 
+def test_nobody_of_the_store_or_a_sheet_of_another_version_stops_nothing_else(folder):
+    ownshop.ingested(folder)
+    pd.DataFrame({"user": USERS[500:540], "arm": ["control", "new"] * 20}).to_csv("arms.csv")
+    refused("arms.csv", "--since", "2020-11-02", parts=("None of the 40 customers",))
+    users = sorted(pd.read_csv("orders.csv").customer.dropna().unique())
+    arms = pd.DataFrame({"user": users, "arm": ["control", "new"] * (len(users) // 2)})
+    arms.to_csv("arms.csv", index=False)
+    kept = folder / ".penchant" / "experiments.parquet"
+    pd.DataFrame({"experiment": ["old"]}).to_parquet(kept)
+    told("experiment", "arms.csv", "--since", "2020-11-02")
+    (row,) = read_sheets(Workspace.open(folder / "penchant.toml"))["experiments"].rows
+    assert row["experiment"] == "arms"
+    torn = pd.concat([arms[arms.arm == "control"], arms[:2].assign(arm="new")])
+    torn[torn.user.isin(users[:2:2]) | (torn.arm == "control")].to_csv("arms.csv", index=False)
+    refused("arms.csv", "--since", "2020-11-02", parts=("1 customers several arms",))
+
+
 def build_page(sheets):
     return render("", (experiments_section(sheets),))

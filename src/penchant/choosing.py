@@ -4,7 +4,7 @@ Shapes: N logged decisions, U users, A options, F features of a context.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -18,7 +18,6 @@ from penchant.decisions.contest import (
     Verdict,
     contest,
     verdict_table,
-    winner,
 )
 from penchant.decisions.context import Context
 from penchant.decisions.offpolicy import Codes, Feedback
@@ -27,7 +26,7 @@ from penchant.handed import numbers, read_cells
 from penchant.interest.counts import Doubles
 from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
-from penchant.pipeline import check_asked, saved_model, workspace_history
+from penchant.pipeline import standing_forecast
 from penchant.sheet import days_ahead, write_sheet
 from penchant.sheets import sheet_named
 from penchant.workspace import Workspace
@@ -51,7 +50,7 @@ class Choice:
     """The verdicts, and what the winner shows to everyone; nothing where nobody wins."""
 
     log: ShownLog
-    logged: float  # mean reward of a decision
+    logged: float  # mean reward of the decisions that policies are judged on
     verdicts: tuple[Verdict, ...]
     chosen: Verdict | None
     table: pa.Table  # of `CHOICE_SCHEMA`
@@ -96,16 +95,14 @@ def choose(workspace: Workspace, log: ShownLog, explore: float = 0.1, seed: int 
     """
     if not 0 <= explore <= 1:
         raise SettingsError(f"The part that explores is from 0 to 1; found {explore:g}.")
-    model, topics = saved_model(workspace)
-    history = workspace_history(workspace, topics)
-    then = check_asked(workspace, model.predict(_known_before(history, log.days[0])))
-    now = check_asked(workspace, model.predict(history))
+    history, now, model = standing_forecast(workspace)
+    then = model.predict(_known_before(history, log.days[0]))
     context = Context().fit(then)
     told_NF = context.of(then, log.users)
     _, user_N = np.unique(log.users, return_inverse=True)
     options = len(log.options_A)
-    verdicts, notes = contest(log.feedback, told_NF, user_N, options, seed)
-    chosen = winner(verdicts)
+    judged = contest(log.feedback, told_NF, user_N, options, seed)
+    verdicts, chosen, notes = judged.verdicts, judged.winner, judged.notes
     strange = len(set(log.users) - set(then.users_U.tolist()))
     if strange:
         notes = (*notes, f"{strange:,} users of the log weren't known when it began.")
@@ -114,6 +111,7 @@ def choose(workspace: Workspace, log: ShownLog, explore: float = 0.1, seed: int 
         notes = (*notes, "No policy surely earns more than what was shown: nothing is chosen.")
     else:
         lesson = Lesson.of(log.feedback, told_NF, options)
+        lesson = replace(lesson, known_A=judged.known_A)  # what wasn't judged isn't shown
         here_UF = context.features(now)
         chance_UA = CONTESTANTS[chosen.name](lesson).chances(here_UF)
         chance_UA = (1 - explore) * chance_UA + explore * lesson.known_A / lesson.known_A.sum()
@@ -121,14 +119,18 @@ def choose(workspace: Workspace, log: ShownLog, explore: float = 0.1, seed: int 
     days = days_ahead(history, workspace.task.horizon)
     write_sheet(workspace, POLICIES, verdict_table(verdicts, chosen), log.days, notes)
     write_sheet(workspace, CHOICES, table, days, notes)
-    logged = float(log.feedback.reward_N.mean())
-    return Choice(log, logged, verdicts, chosen, table, notes)
+    return Choice(log, judged.logged, verdicts, chosen, table, notes)
 
 
 def _known_before(history: History, day: date) -> History:
     """What was known when the step of a day began."""
     step, origin = history.interest.step, history.interest.origin
-    known = min(step.index_of(day) - origin, history.cutoff)
+    known = step.index_of(day) - origin
+    if known > history.cutoff:
+        raise DataError(
+            f"The log begins on {day}, and what customers did is known to {history.cutoff_date}. "
+            "Bring in the events since, with `penchant ingest`."
+        )
     if known < 1:
         raise DataError(
             f"The log begins on {day}, before anything was known of customers: the events begin "

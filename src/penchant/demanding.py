@@ -60,10 +60,10 @@ def plan(
     """
     check_service(service)
     held = None if stock is None else read_stock(stock, workspace.settings.mapping.stock)
-    history, forecast, name = standing_forecast(workspace)
+    history, forecast, model = standing_forecast(workspace)
     task = workspace.task
     users = Users.of(history.cutoff, task.windows, forecast.total("users").mean)
-    recipe = recipe_named(workspace, name)
+    recipe = recipe_named(workspace, model.name)
     tested = earlier_users(history, recipe, task) if tried else ()
     made = demand(history, users, task, tested=tested, lift_TH=lift_TH)
     notes = (*made.notes, *_unplaced(workspace.store(), history, task))
@@ -75,7 +75,7 @@ def plan(
         found = _inventory(workspace, history, made, held, service)
         write_sheet(workspace, STOCK, found.to_table(), days, found.notes)
     write_sheet(workspace, DEMAND, made.to_table(), days, notes)
-    return Planned(made, found, name, notes)
+    return Planned(made, found, model.name, notes)
 
 
 def earlier_users(history: History, recipe: Recipe, task: Task) -> tuple[Users, ...]:

@@ -19,13 +19,13 @@ from penchant import columns as c
 from penchant.decisions.assignment import NOBODY, arms_of, sample_ratio
 from penchant.decisions.experiment import Effect, Outcome, effects
 from penchant.decisions.sequential import PLANNED
-from penchant.errors import DataError, SettingsError, suggest
+from penchant.errors import ArtefactError, DataError, SettingsError, suggest
 from penchant.handed import numbers, read_cells
 from penchant.interest.counts import Doubles
 from penchant.interest.interest import Names
 from penchant.settings import FILE
-from penchant.sheet import write_sheet
-from penchant.sheets import read_sheets, sheet_named
+from penchant.sheet import read_sheet, write_sheet
+from penchant.sheets import sheet_named
 from penchant.workspace import Workspace
 
 EXPERIMENTS = sheet_named("experiments")
@@ -65,6 +65,10 @@ def read_assignment(path: str) -> Assigned:
     kept = sorted(pair for pair in pairs if times[pair[0]] == 1)
     users, arms = zip(*kept, strict=True) if kept else ((), ())
     torn = sum(count > 1 for count in times.values())
+    if torn and len({arm for _, arm in kept}) < 2:
+        raise DataError(
+            f"'{path}' gives {torn:,} customers several arms; without them fewer than two are left."
+        )
     return Assigned(np.array(users, dtype=np.str_), np.array(arms, dtype=np.str_), torn)
 
 
@@ -152,6 +156,11 @@ def store_outcome(
     events = store.events()
     events = events.filter(events[c.KIND].isin(kinds))
     value_U = _totals(events, assigned, what, since, until)
+    if not _totals(events, assigned, PURCHASES, *_all_days(store.span)).any():
+        raise DataError(
+            f"None of the {len(assigned.users_U):,} customers of the experiment is in the store. "
+            "Are they named as in its events?"
+        )
     notes = []
     covariate_U: Doubles | None = None
     if before < since:
@@ -162,6 +171,10 @@ def store_outcome(
     if unknown := int(((value_U == 0) & (0 if covariate_U is None else covariate_U == 0)).sum()):
         notes.append(f"{unknown:,} customers did nothing in these days or before; they count as 0.")
     return Outcome(value_U=value_U, covariate_U=covariate_U), notes
+
+
+def _all_days(span: tuple[datetime, datetime]) -> tuple[date, date]:
+    return span[0].date(), span[1].date() + timedelta(days=1)
 
 
 def told(assigned: Assigned, outcome: Outcome, question: Question) -> Row:
@@ -194,13 +207,11 @@ def remember(
     workspace: Workspace, name: str, what: str, days: tuple[date, date], shown: Row
 ) -> Path:
     """Keep what an experiment told in the sheet, in place of what it told before."""
-    kept = [
-        row
-        for filled in (read_sheets(workspace).get(EXPERIMENTS.name),)
-        if filled is not None
-        for row in filled.rows
-        if row[c.EXPERIMENT] != name
-    ]
+    try:
+        before = read_sheet(workspace, EXPERIMENTS)
+    except ArtefactError:  # of another version, which nobody reads any more
+        before = None
+    kept = [] if before is None else [row for row in before.rows if row[c.EXPERIMENT] != name]
     for effect in shown["effects"]:
         told = {key: effect[key] for key in EXPERIMENTS.schema.names if key in effect}
         told |= {

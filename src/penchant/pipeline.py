@@ -175,14 +175,14 @@ def saved_model(workspace: Workspace) -> tuple[Named, Topics]:
     return model, topics
 
 
-def standing_forecast(workspace: Workspace) -> tuple[History, Forecast, str]:
-    """The history as it now stands, the saved model's forecast from its end, and that one's name.
+def standing_forecast(workspace: Workspace) -> tuple[History, Forecast, Named]:
+    """The history as it now stands, the saved model's forecast from its end, and that model.
 
     What is decided by a forecast reads this one, so that its numbers agree.
     """
     model, topics = saved_model(workspace)
     history = workspace_history(workspace, topics)
-    return history, check_asked(workspace, model.predict(history)), model.name
+    return history, check_asked(workspace, model.predict(history)), model
 
 
 def forecast(workspace: Workspace, model: Model, history: History) -> int:

@@ -73,10 +73,10 @@ class Said:
 
 def workspace_promotions(workspace: Workspace, asked: Asked) -> Said:
     """Judge a workspace's campaigns, choose whom to send the next, and write both sheets."""
-    history, standing, name = standing_forecast(workspace)
+    history, standing, model = standing_forecast(workspace)
     now = moment(history, history.cutoff)
     record, notes = read_record(workspace, history, asked, now)
-    recipe = recipe_named(workspace, name)
+    recipe = recipe_named(workspace, model.name)
     campaigns = record.campaigns
     codes = record.learnable(now)
     starts = campaigns.start_C[codes].tolist()

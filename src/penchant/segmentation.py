@@ -26,7 +26,7 @@ from penchant.interest.interactions import build_interactions
 from penchant.interest.interest import rows_of
 from penchant.interest.model import Model, Recipe
 from penchant.interest.task import Task, Window
-from penchant.pipeline import saved_model, standing_forecast
+from penchant.pipeline import standing_forecast
 from penchant.recommend.assortment import assortment_of
 from penchant.recommend.sight import moment
 from penchant.sheet import days_ahead, write_sheet
@@ -43,8 +43,7 @@ def segment_workspace(workspace: Workspace, back: int | None = None) -> Grouping
 
     As many steps back as are forecast, unless told. Writes both sheets.
     """
-    history, made, _ = standing_forecast(workspace)
-    model, _ = saved_model(workspace)
+    history, made, model = standing_forecast(workspace)
     task = workspace.task
     found = grouped(history, made, model, task, shelf=shelf_of(workspace, history), back=back)
     days = days_ahead(history, task.horizon)
@@ -149,6 +148,8 @@ def check_file(path: Path | None, audience: str | None) -> None:
         raise DataError(
             f"An audience is written as {CSV} or {PARQUET}; found '{path.name}'. Name the file so."
         )
+    if not path.absolute().parent.is_dir():
+        raise DataError(f"There is no folder '{path.parent}' for the audience. Make it first.")
 
 
 def write_audience(table: pa.Table, path: Path) -> None:

@@ -36,7 +36,7 @@ SHEETS = (
             c.AT_RISK: 13.1,
             c.ALIVE: 31.5,
             c.WORTH: 118.4,
-            c.REASONS: ["Tea > Green tea: every 3 weeks until 2026-01-05, quiet since"],
+            c.REASONS: ["Tea > Green tea: every 3 weeks until 2026-01-05, quiet since then"],
             c.ADVICE: "reminder: Coffee > Espresso",
         },
     ),

@@ -17,7 +17,7 @@ from penchant.errors import HistoryError
 from penchant.sheet import Filled
 from penchant.sheets import sheet_named
 
-CHURN = sheet_named("churn")
+CHURN, CHOICES, POLICIES = (sheet_named(name) for name in ("churn", "choices", "policies"))
 SECTIONS = (
     "headline",
     "timeline",
@@ -188,6 +188,10 @@ def test_only_rows_up_to_the_limit_are_written_and_it_says_so(make_report: Calla
     assert table[0].count("<tr>") == 201
 
 
+def table_of(sheet):
+    return pa.Table.from_pylist([dict(sheet.example)], schema=sheet.schema)
+
+
 def test_what_was_decided_has_a_section_and_says_when_it_is_old(small: Report):
     first, cutoff = small.history.interest.users_U, small.history.cutoff_date
     rows = [
@@ -202,6 +206,11 @@ def test_what_was_decided_has_a_section_and_says_when_it_is_old(small: Report):
     assert "Nothing is known of prices." in page.text
     assert "of 12 customers" in page.text
     assert "Run penchant churn again" not in page.text
+    stale = Filled(CHOICES, table_of(CHOICES), cutoff - timedelta(days=7), *days, ())
+    policies = Filled(POLICIES, table_of(POLICIES), cutoff - timedelta(days=70), *days, ())
+    page = Page(build_report(replace(small, sheets={"policies": policies, "choices": stale})))
+    assert "policies-table" in page.ids()
+    assert "choices-table" not in page.ids()
     old = replace(filled, start=cutoff - timedelta(days=7))
     page = Page(build_report(replace(small, sheets={"churn": old})))
     assert "Run penchant churn again" in page.text

@@ -155,7 +155,7 @@ def test_the_reasons_name_the_topic_that_went_quiet_and_when():
     history = history_of(rows)
     found = warn(history, replace(TASK, windows=(Window(0, 4),)))
     reasons = dict(zip(found.users_U.tolist(), found.reasons_U, strict=True))
-    assert reasons["lost"][0] == "jam: every 2 weeks until 2023-05-22, quiet since"
+    assert reasons["lost"][0] == "jam: every 2 weeks until 2023-05-22, quiet since then"
     assert reasons["once"] == ("bought in one week only, 2023-02-06",)
 
 

@@ -193,6 +193,17 @@ def test_newcomers_come_as_they_did_and_engage_more_the_longer_they_are_there():
     assert remainder_TH(history_of(closed, PARENTS), TASK, 4).sum() == 0
 
 
+def test_who_looked_before_they_bought_is_no_newcomer():
+    count_UTS = np.zeros((20, TOPICS, STEPS))
+    count_UTS[:, 0, 0] = 1
+    count_UTS[np.arange(20), 1, np.arange(20) + 10] = 1
+    history = history_of(count_UTS, PARENTS)
+    past, looked_N = history.interest, history.interest.step_N == 0
+    count_NK = np.stack([past.count_NK[:, 0] * ~looked_N, looked_N], axis=1).astype(np.float32)
+    looking = replace(past, kinds_K=("purchase", "view"), count_NK=count_NK)
+    assert remainder_TH(replace(history, interest=looking), TASK, 4).sum() == 0
+
+
 @pytest.mark.parametrize("excess", [0.0, 2.0])
 def test_intervals_are_learned_to_hold_what_they_say(excess):
     random = np.random.default_rng(4)

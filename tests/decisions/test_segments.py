@@ -11,7 +11,7 @@ from penchant import columns as c
 from penchant.churning import warn
 from penchant.data.worlds import WORLDS, Shop
 from penchant.decisions.groups import ALL, CUSTOMER_SCHEMA, GROUP_SCHEMA, Moment, group
-from penchant.decisions.lifecycle import STAGES, Lifecycle, ahead_UT
+from penchant.decisions.lifecycle import STAGES, Lifecycle
 from penchant.decisions.segments import EVERYONE, Segmenting, match, shares_ahead
 from penchant.errors import HistoryError, RecipeError, TopicsError, UnknownError
 from penchant.interest.history import build_history
@@ -162,7 +162,7 @@ def test_a_topic_that_rises_beyond_noise_is_named_and_nothing_else(communal):
     raised_UTW = made.volume_UTW.copy()
     mine_U, topic = now_U == 0, 3
     random = np.random.default_rng(0)
-    raised_UTW[mine_U, topic] += ahead_UT(made)[mine_U].sum(axis=1)[:, None] * random.uniform(
+    raised_UTW[mine_U, topic] += made.ahead_UT()[mine_U].sum(axis=1)[:, None] * random.uniform(
         0.02, 0.06, (int(mine_U.sum()), 1)
     )
     risen = make_forecast(history, TASK, made.chance_UTW, raised_UTW)

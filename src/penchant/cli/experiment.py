@@ -50,7 +50,9 @@ def experiment(
 
     with refusing(json):
         if (outcomes is None) == (since is None):
-            raise SettingsError("Give --outcomes FILE, or --since DAY to ask the store; not both.")
+            raise SettingsError(
+                "Give one of --outcomes FILE and --since DAY (to ask the store); not both."
+            )
         with progress("Reading the experiment"):
             name, assigned, question = _dealt(assignment, _question(plan), config)
             if since is None:
@@ -76,7 +78,7 @@ def _dealt(
     from penchant import experiments
     from penchant.workspace import Workspace
 
-    if Path(assignment).exists():
+    if Path(assignment).is_file() or not config.is_file():
         return Path(assignment).stem, experiments.read_assignment(assignment), question
     workspace = Workspace.open(config)
     assigned = experiments.planned_assignment(workspace, assignment)
@@ -130,7 +132,7 @@ def _print(shown: Row) -> None:
 
 def _print_effect(effect: Row, level: float) -> None:
     say(
-        f"{effect[c.ARM]}: {effect[c.MEAN]:,.4g} of {effect['units']:,} customers; "
+        f"{effect[c.ARM]}: {effect[c.MEAN]:,.4g} on average of {effect['units']:,} customers; "
         f"{effect['control']}: {effect['control_mean']:,.4g} of {effect['control_units']:,}."
     )
     if effect[c.LOW] is not None:

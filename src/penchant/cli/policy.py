@@ -52,7 +52,8 @@ def policy(
             say_json({**facts, POLICIES.name: table.to_pylist()})
         else:
             _print(found)
-            say(f"All {len(found.table):,} choices are in {CHOICES.path(workspace)}.")
+            if found.chosen is not None:
+                say(f"All {len(found.table):,} choices are in {CHOICES.path(workspace)}.")
 
 
 def _print(found: "Choice") -> None:
@@ -67,8 +68,8 @@ def _print(found: "Choice") -> None:
         ]
         for verdict in found.verdicts
     ]
-    names = (c.POLICY, "reward of a decision", "gain", "interval", "worth decisions", "")
-    console.table(f"Beside the log's own {found.logged:,.4g}", names, rows)
+    names = (c.POLICY, "reward of a decision", "gain", "interval", "worth decisions", "notes")
+    console.table(f"Beside {found.logged:,.4g} of what was shown to the same", names, rows)
     for note in found.notes:
         say(note)
     shown = Counter(found.table[c.OPTION].to_pylist())

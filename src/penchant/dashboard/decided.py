@@ -35,7 +35,13 @@ def decided(sheets: Sheets, cutoff: date) -> tuple[Section, ...]:
     for name, make in SECTIONS.items():
         if name not in sheets:
             continue
-        made, filled = make(sheets), sheets[name]
+        filled = sheets[name]
+        beside = {  # none of another day than the section's or the report's
+            other: sheet
+            for other, sheet in sheets.items()
+            if not sheet.sheet.ahead or sheet.start in (filled.start, cutoff)
+        }
+        made = make(beside)
         if filled.sheet.ahead and filled.start != cutoff:
             old = (
                 f"This is of {numbers.day(filled.start)}, and the rest of the report of "

@@ -133,7 +133,7 @@ def _chart(place: str, name: str, rows: list[Row]) -> Chart:
         place,
         f"Demand ahead: {name}",
         f"Points are engagements expected in each step, bars hold 80{numbers.SPACE}% of what may "
-        "come; the dashed line is what customers' forecasts alone add up to.",
+        "come; the dashed line is what customers' forecasts and newcomers add up to.",
         canvas(
             tooltip=tooltip("axis", "fn:count"),
             legend=legend([expected, summed]),
@@ -198,7 +198,7 @@ def _departments(nodes: Mapping[str, list[Row]]) -> Table:
             Column("Newcomers", Form.VOLUME),
         ),
         rows[:SHOWN],
-        "Customers' forecasts and newcomers are of all steps."
+        "Customers' forecasts and newcomers are of all steps that a window holds."
         + (f" The first {SHOWN} of {len(rows):,}." if len(rows) > SHOWN else ""),
     )
 

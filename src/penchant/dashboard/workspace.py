@@ -33,7 +33,8 @@ NEXT_STEPS = (
 
 def workspace_report(workspace: Workspace) -> Path:
     """Forecast with the saved model and write the report."""
-    return report_of(workspace, *standing_forecast(workspace))
+    history, made, model = standing_forecast(workspace)
+    return report_of(workspace, history, made, model.name)
 
 
 def report_of(workspace: Workspace, history: History, made: Forecast, model: str) -> Path:

@@ -26,7 +26,7 @@ SEED = 0
 
 def tastes(forecast: Forecast) -> Floats:
     """Taste of every user over all windows, `UT`; 0 for whoever is forecast to want nothing."""
-    volume_UT = forecast.volume_UTW.sum(axis=2, dtype=np.float64)
+    volume_UT = forecast.ahead_UT()
     total_U1 = volume_UT.sum(axis=1, keepdims=True)
     shop_T = volume_UT.sum(axis=0) / max(volume_UT.sum(), 1e-12)
     share_UT = volume_UT / np.maximum(total_U1, 1e-12)

@@ -236,7 +236,7 @@ def _reasons(
         quiet = quiet[np.argsort(-found.gaps_C[quiet], kind="stable")][:MOST_REASONS]
         said = [
             f"{past.topics_T[found.topic_C[cell]]}: every {_every(found.gap_C[cell], step)} until "
-            f"{step.start(past.origin + int(found.last_C[cell]))}, quiet since"
+            f"{step.start(past.origin + int(found.last_C[cell]))}, quiet since then"
             for cell in quiet.tolist()
         ]
         if found.last_C[cells].max() == _firsts(found, cells):

@@ -138,7 +138,7 @@ def gather(
     group_U = communities(nearest(taste_UT), tied_UU)
     group_U[~taste_UT.any(axis=1)] = -1
     chance_UT = forecast.chance_UTW[:, :, 0]
-    volume_UT = forecast.volume_UTW.sum(axis=2, dtype=np.float64)
+    volume_UT = forecast.ahead_UT()
     group_U, about = _told(group_U, volume_UT, chance_UT)
     groups = len(about)
     guests_GT = _summed(chance_UT, group_U, groups)

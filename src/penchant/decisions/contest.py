@@ -155,15 +155,36 @@ CONTESTANTS: dict[str, Callable[[Lesson], Chooser]] = {
 }
 
 
+@dataclass(frozen=True)
+class Judged:
+    """Verdicts on all contestants, and notes on those that couldn't take part."""
+
+    verdicts: tuple[Verdict, ...]
+    logged: float  # mean reward of the decisions that they are judged on
+    known_A: Flags  # options that they could choose
+    notes: tuple[str, ...]
+
+    @property
+    def winner(self) -> Verdict | None:
+        """Whose gain is surely above 0, and at least the most; none where nobody's is."""
+        sure = [verdict for verdict in self.verdicts if verdict.sure]
+        return max(sure, key=lambda verdict: verdict.gain.low, default=None)
+
+
 def contest(
     feedback: Feedback, context_NF: Doubles, user_N: Codes, options: int, seed: int = 0
-) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
-    """Verdicts on all contestants, and notes on those that couldn't take part.
+) -> Judged:
+    """Let policies learn from some users and judge them on the others.
 
     Half of the users, by lot, are learned from. Raises DataError for a log that is too small.
     """
     lot_U = np.random.default_rng(seed).random(int(user_N.max()) + 1) < 0.5
     learn_N = lot_U[user_N]
+    if learn_N.all() or not learn_N.any():
+        raise DataError(
+            f"A log of {len(lot_U):,} users is too small to learn from one half of them and judge "
+            "on the other. Log more."
+        )
     lesson = Lesson.of(_part(feedback, learn_N), context_NF[learn_N], options)
     judged, told_NF = _part(feedback, ~learn_N), context_NF[~learn_N]
     expected_NA = lesson.rewards.of(told_NF)
@@ -188,13 +209,7 @@ def contest(
             for above in (False, True)
         )
         verdicts.append(Verdict(name, reward, gain))
-    return tuple(verdicts), tuple(notes)
-
-
-def winner(verdicts: tuple[Verdict, ...]) -> Verdict | None:
-    """Whose gain is surely above 0, and at least the most; none where nobody's is."""
-    sure = [verdict for verdict in verdicts if verdict.sure]
-    return max(sure, key=lambda verdict: verdict.gain.low, default=None)
+    return Judged(tuple(verdicts), float(judged.reward_N.mean()), lesson.known_A, tuple(notes))
 
 
 def verdict_table(verdicts: tuple[Verdict, ...], chosen: Verdict | None) -> pa.Table:

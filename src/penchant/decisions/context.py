@@ -61,6 +61,6 @@ class FittedContext:
 
 def _read(forecast: Forecast) -> tuple[Doubles, Doubles]:
     """Square roots of shares over all windows, and the volume of all topics."""
-    volume_UT = forecast.volume_UTW.sum(axis=2, dtype=np.float64)
+    volume_UT = forecast.ahead_UT()
     volume_U = volume_UT.sum(axis=1)
     return np.sqrt(volume_UT / np.maximum(volume_U, 1e-12)[:, None]), volume_U

@@ -29,7 +29,7 @@ from penchant.errors import HistoryError
 from penchant.interest.counts import Doubles
 from penchant.interest.forecast import TABLE_LEVEL
 from penchant.interest.history import History
-from penchant.interest.task import Task, Window
+from penchant.interest.task import Task, Window, disjoint
 
 DEMAND_SCHEMA = pa.schema(
     [
@@ -59,11 +59,8 @@ class Users:
 
     @classmethod
     def of(cls, cutoff: int, windows: Sequence[Window], sum_TW: Doubles) -> "Users":
-        """Of windows that overlap, those that end first; later ones that begin no sooner."""
-        kept: list[int] = []
-        for w in sorted(range(len(windows)), key=lambda w: (windows[w].end, -windows[w].start)):
-            if not kept or windows[w].start >= windows[kept[-1]].end:
-                kept.append(w)
+        """Of windows that overlap, those that end first."""
+        kept = disjoint(windows)
         return cls(cutoff, tuple(windows[w] for w in kept), sum_TW[:, kept].astype(np.float64))
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from scipy.stats import norm
 
 from penchant import columns as c
-from penchant.decisions.lifecycle import STAGES, Stages, ahead_UT
+from penchant.decisions.lifecycle import STAGES, Stages
 from penchant.decisions.offers import FAVOURITE, SHOWS, Offer, Shelf
 from penchant.decisions.segments import EVERYONE, Segments, shares_ahead, telling
 from penchant.errors import UnknownError, suggest
@@ -24,7 +24,7 @@ from penchant.interest.forecast import Forecast
 from penchant.interest.interest import Codes, Names, rows_of
 
 STAGE, SEGMENT, ALL = "stage", "segment", "all"  # kinds of group
-LEAST = 25  # members known on both days, for what rises and fades to be told
+LEAST = 25  # members known on both days, and engagements expected, for what rises to be told
 SURE = 0.05  # chance that any topic of a group is told wrongly to move
 LEAST_CHANGE = 0.1  # of a topic's share
 MOST = 5  # topics named
@@ -182,7 +182,7 @@ def _named(names_G: Names, code_U: Codes | Integers) -> pa.Array:
 
 def _wants(made: Forecast) -> list[list[str]]:
     """Topics with most of each customer's forecast."""
-    volume_UT = ahead_UT(made)
+    volume_UT = made.ahead_UT()
     order_UT = np.argsort(-volume_UT, axis=1, kind="stable")[:, :WANTED]
     some_UT = np.take_along_axis(volume_UT, order_UT, axis=1) > 0
     return [
@@ -204,22 +204,25 @@ def members(moment: Moment, segments: Segments) -> Iterator[tuple[str, str, Flag
 def group(now: Moment, before: Moment | None, segments: Segments, shelf: Shelf | None) -> Grouping:
     """Describe every group. Without a shelf nothing is offered, without a before nothing moves."""
     notes = [*now.stages.notes, *segments.notes, *(() if shelf is None else shelf.missing)]
-    earlier: dict[str, Flags] = {}
+    earlier: dict[tuple[str, str], Flags] = {}
     moved = None
     if before is not None:
-        earlier = {name: member_U for name, _, member_U in members(before, segments)}
+        earlier = {(kind, name): member_U for name, kind, member_U in members(before, segments)}
         moved = _Moved.of(now.made, before.made)
-    volume_UT, share_UT = ahead_UT(now.made), shares_ahead(now.made)
+    volume_UT, share_UT = now.made.ahead_UT(), shares_ahead(now.made)
     found = []
     for name, kind, member_U in members(now, segments):
-        was_U = earlier.get(name)
+        was_U = earlier.get((kind, name))
         wants: tuple[str, ...] = ()
         if member_U.any():
             share_T = share_UT[member_U].mean(axis=0)
             wants = tuple(segments.topics_T[telling(share_T, segments.share_T)].tolist())
         shows = {STAGE: SHOWS.get(name, ()), SEGMENT: (FAVOURITE,), ALL: ()}[kind]
-        rising, fading = (None, None) if moved is None else moved.topics(kind, member_U, was_U)
         spend_U, volume_T = now.stages.spend_U, volume_UT[member_U].sum(axis=0)
+        rising: tuple[str, ...] | None = None
+        fading: tuple[str, ...] | None = None
+        if moved is not None and volume_T.sum() >= LEAST:  # shares of next to nothing tell nothing
+            rising, fading = moved.topics(kind, member_U, was_U)
         found.append(
             Group(
                 name=name,
@@ -247,7 +250,7 @@ class _Moved:
     topics_T: Names
     now_B: Integers  # rows now
     before_B: Integers  # and then
-    share_T: Doubles  # everyone's then
+    share_BT: Doubles  # of each of them then
     change_BT: Doubles
 
     @classmethod
@@ -257,7 +260,7 @@ class _Moved:
         before_B = row_U[now_B]
         share_BT = shares_ahead(before)[before_B]
         change_BT = shares_ahead(now)[now_B] - share_BT
-        return cls(now.topics_T, now_B, before_B, share_BT.mean(axis=0), change_BT)
+        return cls(now.topics_T, now_B, before_B, share_BT, change_BT)
 
     def stayed(self, member_U: Flags, was_U: Flags) -> float | None:
         """Share of those in a group before who are in it now."""
@@ -277,7 +280,8 @@ class _Moved:
         change_T = self.change_BT[mine_B].mean(axis=0)
         error_T = self.change_BT[mine_B].std(axis=0, ddof=1) / np.sqrt(count)
         limit = norm.ppf(1 - SURE / 2 / len(change_T))
-        clear_T = np.abs(change_T) > np.maximum(limit * error_T, LEAST_CHANGE * self.share_T)
+        least_T = LEAST_CHANGE * self.share_BT[mine_B].mean(axis=0)
+        clear_T = np.abs(change_T) > np.maximum(limit * error_T, least_T)
         # What everyone does too says least of a group, so it comes last.
         apart_T = change_T if kind == ALL else change_T - self.change_BT.mean(axis=0)
         order_T = np.argsort(-apart_T, kind="stable")

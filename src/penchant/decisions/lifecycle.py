@@ -32,7 +32,7 @@ from penchant.interest.counts import Doubles, Flags, Integers
 from penchant.interest.forecast import Forecast, Total
 from penchant.interest.history import History
 from penchant.interest.interest import Codes, Names
-from penchant.interest.task import Window
+from penchant.interest.task import disjoint
 
 NEW, LOST, FADING, FREQUENT = "new", "lost", "fading", "frequent high-value"
 GROWING, LOYAL, OCCASIONAL = "growing", "loyal", "occasional"
@@ -99,7 +99,7 @@ class Lifecycle:
         """
         check_beside(history, made)
         past, ahead = history.interest, total_ahead(made)
-        steps = sum(window.length for window in disjoint(made))
+        steps = sum(made.windows_W[w].length for w in disjoint(made.windows_W))
         chance_U, visits_U = 1 - counts.cumulative(0, ahead.mean, ahead.excess), ahead.mean
         if activity is not None:
             check_beside(history, activity)
@@ -196,28 +196,13 @@ def check_beside(history: History, made: Forecast) -> None:
         )
 
 
-def disjoint(made: Forecast) -> tuple[Window, ...]:
-    """Windows of a forecast that don't overlap, the earliest first."""
-    kept: list[Window] = []
-    for window in sorted(made.windows_W):
-        if not kept or window.start >= kept[-1].end:
-            kept.append(window)
-    return tuple(kept)
-
-
-def ahead_UT(made: Forecast) -> Doubles:
-    """Volume of each user and topic over the windows that don't overlap."""
-    places = [made.windows_W.index(window) for window in disjoint(made)]
-    return made.volume_UTW[:, :, places].sum(axis=2, dtype=np.float64)
-
-
 def total_ahead(made: Forecast) -> Total:
     """Engagements of each user over all topics, and over the windows that don't overlap.
 
     Counts of topics and windows are independent given the shock that a user's topics share; windows
     are taken to share it whole, which makes the interval rather too wide.
     """
-    places = [made.windows_W.index(window) for window in disjoint(made)]
+    places = disjoint(made.windows_W)
     mean_UW = made.volume_UTW.sum(axis=1, dtype=np.float64)[:, places]
     own_UW = (made.volume_UTW * (1 + made.excess_UTW)).sum(axis=1)[:, places]
     shock_U = (mean_UW * made.user_shock_W[places]).sum(axis=1)
@@ -242,4 +227,4 @@ def expected_spend(history: History, made: Forecast, target: tuple[str, ...]) ->
     usual_N = engaged_N * price_T[past.topic_N]
     usual_U = np.bincount(past.user_N, weights=usual_N, minlength=users)
     prior = PRIOR_ENGAGEMENTS * shop
-    return ahead_UT(made) @ price_T * (paid_U + prior) / (usual_U + prior)
+    return made.ahead_UT() @ price_T * (paid_U + prior) / (usual_U + prior)

@@ -68,7 +68,7 @@ class Lifetime:
             raise HistoryError(
                 f"Who stays is learned from those who came back: {customers:,} customers returned "
                 f"{returns:,} times, and at least {LEAST_CUSTOMERS} and {LEAST_RETURNS} are "
-                "needed. Bring in a longer past."
+                "needed. Bring in more customers, or a longer past."
             )
         first = FittedLifetime(
             task,

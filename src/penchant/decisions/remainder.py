@@ -1,7 +1,8 @@
 """The demand of customers who aren't known yet: how many come, and how much they engage in what.
 
 As many come in a step as did lately, and engage as those who came lately did, by steps since they
-came. Whoever did anything at all is known: the forecast of users holds them. In a log that has just begun everyone looks new, so it says too much there.
+came. Whoever did anything at all is known: the forecast of users holds them. In a log that has just
+begun everyone looks new, so it says too much there.
 Shapes: U users, T topics, N entries, H steps ahead, A steps since a customer came (ages).
 """
 

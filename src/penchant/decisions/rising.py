@@ -45,8 +45,9 @@ def rising_GT(
         np.bincount(code_N[part_N], minlength=users * topics).reshape(users, topics)
         for part_N in (late_N, early_N)
     )
-    forecast_UT = forecast.volume_UTW.sum(axis=2, dtype=np.float64)
-    shop_T = _part(early_UT.sum(axis=0), np.full(topics, 1 / topics))
+    forecast_UT = forecast.ahead_UT()
+    all_late_T, all_early_T = late_UT.sum(axis=0), early_UT.sum(axis=0)
+    shop_T = _part(all_early_T, np.full(topics, 1 / topics))
     chance_GT = np.ones((groups, topics))
     tried_GT, more_GT = np.zeros((2, groups, topics), dtype=bool)
     for group in range(groups):
@@ -54,9 +55,8 @@ def rising_GT(
         late, early, ahead = late_UT[inside_U], early_UT[inside_U], forecast_UT[inside_U]
         early_T = early.sum(axis=0)
         before_T = (early_T + PRIOR * shop_T) / (early_T.sum() + PRIOR)
-        moved_T = _part(late_UT[~inside_U].sum(axis=0), shop_T) / _part(
-            early_UT[~inside_U].sum(axis=0), shop_T
-        )
+        moved_T = _part(all_late_T - late.sum(axis=0), shop_T)
+        moved_T /= _part(all_early_T - early_T, shop_T)
         expected_T = before_T * moved_T / max((before_T * moved_T).sum(), 1e-12)
         chance_GT[group] = _chances(late, early, before_T, moved_T)
         tried_GT[group] = (late > 0).sum(axis=0) >= LEAST_TAKERS

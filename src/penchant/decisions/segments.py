@@ -16,13 +16,14 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from penchant.decisions.lifecycle import ahead_UT
+from penchant.decisions.lifecycle import STAGES
 from penchant.errors import HistoryError, RecipeError, TopicsError
 from penchant.interest.counts import Doubles, Integers
 from penchant.interest.forecast import Forecast
 from penchant.interest.interest import Codes, Names
 
 EVERYONE = "everyone"
+TAKEN = (EVERYONE, *STAGES)  # names that no segment may have
 NAMED = 2  # topics in a segment's name
 TOLD = 5  # topics that tell a segment apart
 AND = " & "
@@ -171,7 +172,7 @@ class Segmenting:
 
 def shares_ahead(made: Forecast) -> Doubles:
     """Each user's shares of the forecast over its windows; everyone's where nothing is ahead."""
-    volume_UT = ahead_UT(made)
+    volume_UT = made.ahead_UT()
     total_U1 = volume_UT.sum(axis=1, keepdims=True)
     share_UT = volume_UT / np.maximum(total_U1, 1e-12)
     some_U = total_U1[:, 0] > 0
@@ -248,7 +249,7 @@ def telling(share_T: Doubles, everyone_T: Doubles) -> Integers:
 
 def _names(topics_T: Names, share_GT: Doubles, everyone_T: Doubles) -> Names:
     """Names by the most telling topics, as many as tell groups apart."""
-    names: list[str] = []
+    names = list(TAKEN)
     for share_T in share_GT:
         told = topics_T[telling(share_T, everyone_T)].tolist()
         name = AND.join(told[:NAMED]) or "a bit of everything"
@@ -259,4 +260,4 @@ def _names(topics_T: Names, share_GT: Doubles, everyone_T: Doubles) -> Names:
         while name in names:
             name += " too"
         names.append(name)
-    return np.array(names, dtype=np.str_)
+    return np.array(names[len(TAKEN) :], dtype=np.str_)

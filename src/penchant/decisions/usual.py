@@ -14,7 +14,7 @@ from penchant.interest.interest import rows_of
 from penchant.recommend.assortment import assortment_of
 
 LEAST_TIMES = 3  # baskets with the item
-LEAST_SHARE = 0.5  # of the customer's purchases in the topic
+LEAST_SHARE = 0.5  # of the customer's baskets with the topic
 
 
 def name_usual(found: Services, history: History, past: Interactions) -> Services:
@@ -42,8 +42,11 @@ def usual_items(history: History, past: Interactions) -> dict[tuple[int, int], s
     pair_P, times_P = np.unique(user_N * number + item_N, return_counts=True)
     user_P, item_P = pair_P // number, pair_P % number
     cell_P = user_P * len(history.interest.topics_T) + topic_I[item_P]
-    _, cell_P = np.unique(cell_P, return_inverse=True)
-    whole_P = np.bincount(cell_P, weights=times_P)[cell_P]
+    cell_R, cell_P = np.unique(cell_P, return_inverse=True)
+    basket_N = past.basket_N[kept_N][once_N].astype(np.int64)
+    told_N = user_N * len(history.interest.topics_T) + topic_I[item_N]
+    pairs = np.unique(np.stack([basket_N, told_N]), axis=1)[1]  # a topic counts once a basket
+    whole_P = np.bincount(np.searchsorted(cell_R, pairs), minlength=len(cell_R))[cell_P]
     most_P = np.zeros(cell_P.max(initial=-1) + 1)
     np.maximum.at(most_P, cell_P, times_P)
     chosen = (times_P == most_P[cell_P]) & (times_P >= LEAST_TIMES)

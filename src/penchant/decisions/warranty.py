@@ -45,7 +45,10 @@ def dear_purchases(history: History, past: Interactions, kinds: Sequence[str]) -
     end = datetime.combine(history.cutoff_date, time())
     known = past.until(end)
     price_N = known.money_N / np.maximum(known.quantity_N, 1e-9)
-    bought_N = np.isin(known.kind_N, [known.kinds_K.index(k) for k in (PURCHASE,) if k in kinds])
+    bought_N = np.isin(
+        known.kind_N,
+        [k for k, kind in enumerate(known.kinds_K) if kind == PURCHASE and kind in kinds],
+    )
     bought_N &= np.nan_to_num(known.money_N) > 0
     bought_N &= known.quantity_N > 0
     if not bought_N.any():

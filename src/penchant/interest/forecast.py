@@ -23,7 +23,7 @@ from penchant.data.step import Step
 from penchant.errors import HistoryError
 from penchant.interest import counts
 from penchant.interest.interest import Floats, Names
-from penchant.interest.task import Window
+from penchant.interest.task import Window, disjoint
 
 FORECAST_SCHEMA = pa.schema(
     [
@@ -93,6 +93,10 @@ class Forecast:
     def excess_UTW(self) -> npt.NDArray[np.float64]:
         """Excess of the negative binomial of every cell."""
         return counts.excess(self.chance_UTW, self.volume_UTW)
+
+    def ahead_UT(self) -> npt.NDArray[np.float64]:
+        """Volume of each user and topic over the windows that don't overlap."""
+        return self.volume_UTW[:, :, disjoint(self.windows_W)].sum(axis=2, dtype=np.float64)
 
     def share(self) -> Floats:
         """Share of each topic in a user's forecast volume, for each window; sums to 1."""

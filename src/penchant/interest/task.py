@@ -1,6 +1,7 @@
 """What is asked: which future windows, of which kinds of event, in which calendar unit."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from penchant.data.step import Step
@@ -40,6 +41,15 @@ class Window:
     def length(self) -> int:
         """Steps in the window."""
         return self.end - self.start
+
+
+def disjoint(windows: Sequence[Window]) -> list[int]:
+    """Places of windows that don't overlap: those that end first, then what begins no sooner."""
+    kept: list[int] = []
+    for w in sorted(range(len(windows)), key=lambda w: (windows[w].end, -windows[w].start)):
+        if not kept or windows[w].start >= windows[kept[-1]].end:
+            kept.append(w)
+    return kept
 
 
 @dataclass(frozen=True, kw_only=True)
