@@ -85,7 +85,6 @@ def shop(tmp_path_factory):
     write(folder / "items.csv", ("name", "coupon", "item"), covered)
     (folder / "penchant.toml").write_text(SETTINGS)
     told("ingest", "-c", folder / "penchant.toml")
-    told("fit", "-c", folder / "penchant.toml")
     return folder
 
 

@@ -31,13 +31,14 @@ from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.interactions import Interactions, build_interactions
 from penchant.interest.interest import Names
-from penchant.pipeline import recipe_named, standing_forecast
+from penchant.pipeline import recipe_named, workspace_history
 from penchant.recommend.sight import moment
 from penchant.sheet import write_sheet
 from penchant.sheets import sheet_named
 from penchant.workspace import Workspace
 
 OFFERS, VERDICTS = sheet_named("offers"), sheet_named("verdicts")
+INTEREST = "gamma_poisson"  # quick to forecast with at the start of every campaign there was
 YES, NO = ("1", "true", "yes", "sent", "treated"), ("0", "false", "no", "holdout", "control")
 DAY = 24 * 60 * 60  # seconds
 USUAL_DAYS = 28  # of a campaign, where none is known
@@ -73,10 +74,10 @@ class Said:
 
 def workspace_promotions(workspace: Workspace, asked: Asked) -> Said:
     """Judge a workspace's campaigns, choose whom to send the next, and write both sheets."""
-    history, standing, model = standing_forecast(workspace)
+    history, recipe = workspace_history(workspace), recipe_named(workspace, INTEREST)
+    standing = recipe.fit(history, workspace.task).predict(history)
     now = moment(history, history.cutoff)
     record, notes = read_record(workspace, history, asked, now)
-    recipe = recipe_named(workspace, model.name)
     campaigns = record.campaigns
     codes = record.learnable(now)
     starts = campaigns.start_C[codes].tolist()

@@ -6,6 +6,7 @@ Shapes: U users, O offers of a campaign, W windows, I items, J items of topics, 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ from penchant.decisions.campaigns import Campaigns, Offers, Responses
 from penchant.decisions.offersignals import DAY, Grid, Sight, grid_of
 from penchant.decisions.refutation import Before
 from penchant.decisions.response import Lesson
-from penchant.decisions.sensitivity import price_sensitivity
+from penchant.decisions.sensitivity import price_sensitivity, strength_N
 from penchant.decisions.uplift import Trial, enough
 from penchant.errors import HistoryError
 from penchant.interest.counts import Doubles
@@ -41,7 +42,14 @@ class Record:
     offers: Offers
     responses: Responses
 
-    @property
+    @cached_property
+    def promoted_N(self) -> Doubles:
+        """How promoted each purchase was; NaN where no promotions are known."""
+        if self.promotions is None or not len(self.promotions):
+            return np.full(len(self.past.user_N), np.nan)
+        return strength_N(self.past, self.promotions)
+
+    @cached_property
     def topic_I(self) -> Codes:
         """Topic of each item, -1 for none."""
         items = self.history.topics.items
@@ -67,7 +75,8 @@ class Record:
 
     def sight(self, moment: int, forecast: Forecast, span: tuple[int, int]) -> Sight:
         """What was known at a moment, for a campaign from one moment to before another."""
-        past = self.past.until(datetime.fromtimestamp(moment, UTC))
+        known_N = self.past.time_N < moment
+        past = self.past.where(known_N)
         redeemed = self.redeemed and self.redeemed.until(datetime.fromtimestamp(moment, UTC))
         return Sight(
             moment=moment,
@@ -76,7 +85,7 @@ class Record:
             topic_I=self.topic_I,
             forecast=forecast,
             ahead_W=_ahead(forecast, *span),
-            sensitivity=price_sensitivity(past, self.promotions),
+            sensitivity=price_sensitivity(past, self.promoted_N[known_N]),
             campaigns=self.campaigns,
             responses=self.responses.before(moment),
         )

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from penchant.decisions.uplift import Nuisance, Trial, Uplift
+from penchant.decisions.uplift import Nuisance, Trial, Uplift, common
 from penchant.interest.counts import Doubles, Flags
 from penchant.interest.interest import Floats
 
@@ -71,17 +71,18 @@ def refute(
     trial: Trial,
     before: Before | None,
     recipe: Uplift | None = None,
-    nuisance: Nuisance | None = None,
 ) -> Verdict:
     """Check a trial. Without a window before, nothing that wasn't dealt by lot passes."""
     recipe = recipe or Uplift()
-    chance_N = recipe.expect(replace(trial, propensity_N=None)).propensity_N
+    known = recipe.expect(replace(trial, propensity_N=None))
+    chance_N = known.propensity_N
     told = _told(trial.treated_N, chance_N)
     # Where arms can't be told apart, their share is the surest propensity.
     dealt = told.ok
     share_N = np.full(len(chance_N), trial.treated_N.mean())
     asked = replace(trial, propensity_N=share_N if dealt else None)
-    known = recipe.expect(asked) if nuisance is None else nuisance
+    if dealt:
+        known = replace(known, propensity_N=common(share_N))
     effect, error = _average(asked, known)
     if before is None:
         past = Check("placebo outcome", dealt, float("nan"), _unknown(dealt))

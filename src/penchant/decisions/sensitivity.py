@@ -32,12 +32,12 @@ class Sensitivity:
     promoted_N: Floats
 
 
-def price_sensitivity(past: Interactions, promotions: pa.Table | None) -> Sensitivity:
-    """Measure price sensitivity by purchases up to a moment, and the promotions there were."""
+def price_sensitivity(past: Interactions, promoted_N: Doubles) -> Sensitivity:
+    """Measure price sensitivity by purchases up to a moment, and how promoted each was.
+
+    That is `strength_N`'s, NaN where no promotions are known.
+    """
     cheap_N = _cheap_N(past)
-    promoted_N = np.full(len(past.user_N), np.nan)
-    if promotions is not None and len(promotions):
-        promoted_N = strength_N(past, promotions)
     return Sensitivity(
         cheap_U=_share_U(past, cheap_N).astype(np.float32),
         promoted_U=_share_U(past, promoted_N).astype(np.float32),

@@ -56,6 +56,11 @@ class Trial:
         return Trial(self.feature_NF[kept_N], self.treated_N[kept_N], self.outcome_N[kept_N], known)
 
 
+def common(propensity_N: Doubles) -> Doubles:
+    """Propensities no nearer to 0 or 1 than weights can bear."""
+    return np.clip(propensity_N, 1 - MOST_CERTAIN, MOST_CERTAIN)
+
+
 def enough(sizes: tuple[int, int]) -> None:
     """Refuse too few treated or untreated customers. Raises DataError."""
     if min(sizes) < LEAST_ARM:
@@ -110,9 +115,9 @@ class Uplift:
                 f"Uplift needs 2 folds and 2 halves at least; found {self.folds}, {self.halves}."
             )
 
-    def fit(self, trial: Trial, nuisance: Nuisance | None = None) -> "FittedUplift":
-        """Learn the effect from a trial, with expectations that may be at hand."""
-        known = nuisance or self.expect(trial)
+    def fit(self, trial: Trial) -> "FittedUplift":
+        """Learn the effect from a trial."""
+        known = self.expect(trial)
         target_N = known.pseudo_N(trial)
         rng, halves = np.random.default_rng(self.seed), []
         chance = fit_logistic(trial.feature_NF, trial.treated_N) if self.learner == "x" else None
@@ -151,8 +156,7 @@ class Uplift:
                 propensity_N[own_N] = chance.chance(trial.feature_NF[own_N])
         if trial.propensity_N is not None:
             propensity_N = trial.propensity_N
-        common_N = np.clip(propensity_N, 1 - MOST_CERTAIN, MOST_CERTAIN)
-        return Nuisance(outcome_AN[0], outcome_AN[1], common_N)
+        return Nuisance(outcome_AN[0], outcome_AN[1], common(propensity_N))
 
     def _crossed(self, trial: Trial, known: Nuisance, half_N: Flags) -> tuple[str, ...]:
         """The X-learner's two effects: on the untreated, and on the treated."""
