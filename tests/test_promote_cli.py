@@ -12,8 +12,8 @@ from penchant import columns as c
 from penchant.decisions.campaigns import offers_of
 from penchant.decisions.offersignals import DAY, grid_of
 from penchant.decisions.promotions import DOG, OFFER_SCHEMA, VERDICT_SCHEMA
-from penchant.pipeline import standing_forecast
-from penchant.promoting import Asked, read_record
+from penchant.pipeline import recipe_named, workspace_history
+from penchant.promoting import INTEREST, Asked, read_record
 from penchant.recommend.sight import moment
 from penchant.workspace import Workspace
 
@@ -132,7 +132,8 @@ def test_everyone_has_a_row_and_sleeping_dogs_are_left_alone(found):
 
 def test_what_an_offer_of_everything_should_sell_is_the_forecast(shop):
     workspace = Workspace.open(shop / "penchant.toml")
-    history, standing, _ = standing_forecast(workspace)
+    history = workspace_history(workspace)
+    standing = recipe_named(workspace, INTEREST).fit(history, workspace.task).predict(history)
     now = moment(history, history.cutoff)
     asked = Asked(campaigns=str(shop / "sent.csv"), items=str(shop / "items.csv"))
     record, _ = read_record(workspace, history, asked, now)

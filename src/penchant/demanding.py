@@ -9,7 +9,6 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from penchant import columns as c
 from penchant.data.accept import NO_USER
@@ -125,9 +124,8 @@ def item_sales(events: ir.Table, history: History, task: Task, items_I: Names) -
         np.bincount(item_N, rows[name].to_numpy(), len(items_I)).astype(np.float64)
         for name in (c.QUANTITY, c.VALUE)
     )
-    place = pc.index_in(pa.array(items_I.tolist()), history.topics.items[c.ITEM])
-    topic_I = history.topics.items[c.TOPIC].take(place).fill_null(-1).to_numpy()
-    return Sales(topic_I.astype(np.int64), count_IS, units_I, squares_I)
+    topic_I = history.topics.of(items_I).astype(np.int64)
+    return Sales(topic_I, count_IS, units_I, squares_I)
 
 
 def _inventory(

@@ -30,7 +30,6 @@ from penchant.interest.forecast import Forecast
 from penchant.interest.history import History
 from penchant.interest.interactions import Interactions, build_interactions
 from penchant.pipeline import standing_forecast
-from penchant.recommend.assortment import assortment_of
 from penchant.sheet import days_ahead, write_sheet
 from penchant.sheets import sheet_named
 from penchant.workspace import Workspace
@@ -101,8 +100,7 @@ def item_table(history: History, past: Interactions, within: int) -> pa.Table:
     steps = history.cutoff
     seen = items_seen(past, steps_of(history, past), steps, MOST_ITEMS)
     found = complements(seen, within)
-    topic_I = assortment_of(past, history.topics).topic_I
-    code_T = topic_I[np.searchsorted(past.items_I, seen.names_T)]  # of the items seen
+    code_T = history.topics.of(seen.names_T)  # of the items seen
     names_T = np.where(code_T < 0, "", history.interest.topics_T[code_T])
     table = found.to_table(ITEM_LEVEL, names_T)
     return table.filter(pc.not_equal(table[c.TOPIC], ""))

@@ -52,12 +52,7 @@ class Record:
     @cached_property
     def topic_I(self) -> Codes:
         """Topic of each item, -1 for none."""
-        items = self.history.topics.items
-        names_J = np.array(items.column(0).to_pylist(), dtype=np.str_)
-        order_J = np.argsort(names_J)
-        at_I = rows_of(self.past.items_I, names_J[order_J])
-        topic_J = items.column(1).to_numpy()[order_J]
-        return np.where(at_I >= 0, topic_J[at_I], -1).astype(np.int32)
+        return self.history.topics.of(self.past.items_I)
 
     def cutoff(self, moment: int) -> int:
         """Whole steps of the history before a moment."""

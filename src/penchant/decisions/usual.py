@@ -11,7 +11,6 @@ from penchant.decisions.services import REFILL, SUBSCRIPTION, Services
 from penchant.interest.history import History
 from penchant.interest.interactions import Interactions
 from penchant.interest.interest import rows_of
-from penchant.recommend.assortment import assortment_of
 
 LEAST_TIMES = 3  # baskets with the item
 LEAST_SHARE = 0.5  # of the customer's baskets with the topic
@@ -31,7 +30,7 @@ def name_usual(found: Services, history: History, past: Interactions) -> Service
 
 def usual_items(history: History, past: Interactions) -> dict[tuple[int, int], str]:
     """The usual item by row of the user and code of the topic, where there is one."""
-    topic_I = assortment_of(past, history.topics).topic_I
+    topic_I = history.topics.of(past.items_I)
     user_N = rows_of(past.users_U, history.interest.users_U)[past.user_N]
     kept_N = (user_N >= 0) & (topic_I[past.item_N] >= 0)
     number = len(past.items_I)

@@ -18,7 +18,6 @@ from penchant.interest.history import History
 from penchant.interest.interactions import Interactions
 from penchant.interest.interest import Names, rows_of
 from penchant.interest.repurchase import touches
-from penchant.recommend.assortment import assortment_of
 
 DEAR = 10.0  # times the shop's median unit price
 RETURNED_DEAR = 3.0  # the same, of topics of which much comes back
@@ -82,7 +81,7 @@ def dear_purchases(history: History, past: Interactions, kinds: Sequence[str]) -
 def _rows(history: History, known: Interactions) -> tuple[Integers, Integers]:
     """Row of each interaction's user in a history, and its item's topic; -1 where there is none."""
     row_U = rows_of(known.users_U, history.interest.users_U)
-    topic_I = assortment_of(known, history.topics).topic_I
+    topic_I = history.topics.of(known.items_I)
     return row_U[known.user_N], topic_I[known.item_N].astype(np.int64)
 
 

@@ -2,7 +2,7 @@
 
 A topic is a node at one level of the tree. Nodes that too few customers touch, and nodes past the
 limit, are folded into their parent's `other`, so that every topic can carry a forecast.
-Shapes: T topics.
+Shapes: T topics, I items.
 """
 
 from dataclasses import dataclass, field, replace
@@ -12,11 +12,12 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from penchant import columns as c
 from penchant.data.catalog import PATH_SEPARATOR
 from penchant.errors import TopicsError
-from penchant.interest.interest import Names
+from penchant.interest.interest import Codes, Names
 from penchant.interest.queries import WORD_SCHEMA, Text, followed_searches, learn_words
 
 MOST_TOPICS = 400
@@ -43,6 +44,12 @@ class Topics:
 
     def __len__(self) -> int:
         return len(self.names_T)
+
+    def of(self, items_I: Names) -> Codes:
+        """Topic of each item by its code, -1 for none."""
+        names, codes = self.items[c.ITEM].cast(pa.string()), self.items[c.TOPIC].cast(pa.int32())
+        place = pc.index_in(pa.array(items_I.tolist(), pa.string()), names)
+        return codes.take(place).fill_null(-1).to_numpy()
 
 
 def choose_topics(

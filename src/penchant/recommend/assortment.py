@@ -63,7 +63,7 @@ def assortment_of(
     """Gather what is known of the items interacted with."""
     items_I = interactions.items_I
     title_I = text_I = np.full(len(items_I), "", dtype=np.str_)
-    topic_I = _looked_up(items_I, topics.items, c.TOPIC, NOWHERE).astype(np.int32)
+    topic_I = topics.of(items_I)
     brand_I, brands_R = np.full(len(items_I), NOWHERE, dtype=np.int32), np.array([], dtype=np.str_)
     listed_I = np.full(len(items_I), np.nan, dtype=np.float32)
     from_I, until_I = (np.full(len(items_I), end) for end in (-np.inf, np.inf))
