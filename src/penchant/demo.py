@@ -45,7 +45,7 @@ class Shown:
 
 
 def run_demo(folder: Path) -> Shown:
-    """Run the main job in a folder; about three minutes on two cores.
+    """Run the main job in a folder; about four minutes on two cores.
 
     A folder that holds an earlier demo goes on with its store.
     """
