@@ -14,7 +14,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Where to keep it.")] = Path("penchant-demo"),
     json: Json = False,
 ) -> None:
-    """Forecast the interests of 2,469 real households, about three minutes on two cores."""
+    """Forecast the interests of 2,469 real households, about four minutes on two cores."""
     from penchant.demo import headline, run_demo
 
     with refusing(json):
